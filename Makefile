@@ -1,0 +1,57 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help setup demo test lint format synth deploy destroy lock clean
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+PYTHON := .venv/bin/python
+CDK := node_modules/.bin/cdk
+ARGS ?=
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.complete node_modules/.complete  ## install everything the project needs into .venv and node_modules
+
+demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 leaves it running)
+	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
+
+test: setup  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: setup  ## format check, ruff, mypy --strict, import walls
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@$(PYTHON) -m pytest -q tests/unit/test_walls.py
+
+format: setup  ## format the code and apply ruff's safe fixes
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+synth: setup  ## synthesize the CloudFormation template into cdk.out
+	@$(CDK) synth --quiet $(ARGS)
+
+deploy: setup  ## deploy to AWS, with the credentials of your shell
+	@$(CDK) deploy --require-approval never $(ARGS)
+
+destroy: setup  ## remove the stack from AWS
+	@$(CDK) destroy $(ARGS)
+
+lock: .tools/.complete  ## resolve pyproject.toml and package.json into the lock files
+	@tools/lock
+
+clean:  ## remove everything that was installed or built
+	@rm -rf .venv .tools .build .localaws node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache
+
+.tools/.complete: requirements/uv.txt
+	@tools/setup uv
+
+.venv/.complete: requirements/dev.txt requirements/lambda-runtime.txt .tools/.complete
+	@tools/setup python
+
+node_modules/.complete: package-lock.json
+	@tools/setup node
