@@ -1,0 +1,96 @@
+"""Connections to the database: by IAM token, over TLS that verifies the server, retried until a deadline."""
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from rds_iam.deadline import Deadline
+from rds_iam.errors import ConnectError
+from rds_iam.settings import DatabaseSettings
+from rds_iam.token import generate_token
+
+CONNECT_TIMEOUT_SECONDS = 10
+# A policy just attached takes some seconds until IAM honours it everywhere; a login may be refused until then.
+REFUSED_LOGIN_RETRY_SECONDS = 20.0
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+# psycopg2 gives no SQLSTATE for an attempt to connect, only libpq's and the server's words.
+_PERMANENT = re.compile(r"certificate|does not exist|invalid (connection option|value)", re.IGNORECASE)
+_REFUSED_LOGIN = re.compile(r"authentication failed|pg_hba\.conf", re.IGNORECASE)
+
+
+def connect(
+    settings: DatabaseSettings,
+    deadline: Deadline,
+    *,
+    application_name: str,
+    server_settings: Mapping[str, str] = MappingProxyType({}),
+) -> Connection:
+    """Log in with a token, a new one for each attempt; `server_settings` are the session's defaults.
+
+    Raises ConnectError when the deadline passes, and at once for what no retry mends (a certificate that does
+    not verify, a database that is not there). Refused logins are retried for 20 s at most.
+    """
+
+    def attempt() -> Connection:
+        return open_connection(
+            settings,
+            password=generate_token(settings),
+            application_name=application_name,
+            server_settings=server_settings,
+        )
+
+    return retry_connect(attempt, deadline, f"{settings.user} at {settings.host}:{settings.port}/{settings.database}")
+
+
+def open_connection(
+    settings: DatabaseSettings,
+    *,
+    password: str,
+    application_name: str,
+    server_settings: Mapping[str, str] = MappingProxyType({}),
+) -> Connection:
+    """Open one connection; raises psycopg2.OperationalError when that fails."""
+    return psycopg2.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.database,
+        user=settings.user,
+        password=password,
+        sslmode="verify-full",
+        sslrootcert=str(settings.ssl_root_cert),
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        application_name=application_name,
+        options=" ".join(f"-c {name}={value}" for name, value in server_settings.items()),
+        keepalives=1,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+    )
+
+
+def retry_connect(attempt: Callable[[], Connection], deadline: Deadline, whom: str) -> Connection:
+    """Call `attempt` until it returns a connection, with growing, jittered pauses; see `connect` for the errors."""
+    refused_until = deadline.sooner(REFUSED_LOGIN_RETRY_SECONDS)
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return attempt()
+        except psycopg2.OperationalError as exc:
+            words = " ".join(str(exc).split())
+            end = refused_until if is_refused_login(exc) else deadline
+            if _PERMANENT.search(words) or end.seconds_left <= pause:
+                raise ConnectError(f"cannot log in as {whom}: {words}") from exc
+        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not cryptography
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def is_refused_login(exc: psycopg2.OperationalError) -> bool:
+    """Tell a server that refused the login from one that could not be reached."""
+    return bool(_REFUSED_LOGIN.search(str(exc)))
