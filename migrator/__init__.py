@@ -1,0 +1,1 @@
+"""What runs while the stack is deployed: the roles of the database, then the upgrade of its schema."""

@@ -1,0 +1,25 @@
+"""The errors of this package."""
+
+
+class MigratorError(Exception):
+    """Root of everything this package raises."""
+
+
+class EventError(MigratorError):
+    """CloudFormation's event, or the properties in it, are not what the template promises."""
+
+
+class RolesError(MigratorError):
+    """The roles of the database could not be brought to what the properties ask for."""
+
+
+class UpgradeError(MigratorError):
+    """The schema could not be brought to head; the revisions before the failed one stay applied."""
+
+
+class UnknownRevisionError(UpgradeError):
+    """The database is at a revision that neither this deployment nor the one before it has."""
+
+
+class LockTimeoutError(UpgradeError):
+    """Another upgrade held the lock until the time was over."""

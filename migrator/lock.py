@@ -1,0 +1,65 @@
+"""One upgrade at a time: an advisory lock that lives as long as the session that took it."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from migrator.errors import LockTimeoutError
+from rds_iam.deadline import Deadline
+
+# Advisory locks are per database, so that one key serves every schema; it spells "upgrade".
+LOCK_KEY = 0x75706772616465
+_PAUSE_SECONDS = 0.5
+
+_HOLDER = """
+SELECT pid, application_name, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pg_locks.database = (
+    SELECT oid FROM pg_database WHERE datname = current_database()
+) AND (classid::bigint << 32 | objid::bigint) = %s
+"""
+
+
+@contextmanager
+def upgrade_lock(session: Connection, deadline: Deadline) -> Iterator[None]:
+    """Hold the lock on `session`, which must be in autocommit; raises LockTimeoutError that says who has it.
+
+    Polls instead of waiting in the server: CREATE INDEX CONCURRENTLY waits for every older snapshot, that of a
+    blocked pg_advisory_lock() among them, while it waits for the lock: a deadlock.
+    """
+    while not _try_lock(session):
+        if deadline.seconds_left <= _PAUSE_SECONDS:
+            raise LockTimeoutError(f"another upgrade is still running: {_holder(session)}")
+        time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not cryptography
+    try:
+        yield
+    finally:
+        _unlock(session)
+
+
+def _try_lock(session: Connection) -> bool:
+    with session.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,))
+        ((taken,),) = cursor.fetchall()
+        return bool(taken)
+
+
+def _unlock(session: Connection) -> None:
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", (LOCK_KEY,))
+    except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        return  # the session is gone, and its lock with it
+
+
+def _holder(session: Connection) -> str:
+    with session.cursor() as cursor:
+        cursor.execute(_HOLDER, (LOCK_KEY,))
+        holder = cursor.fetchone()
+    if holder is None:
+        return "it ended just now"
+    pid, application_name, since = holder
+    return f"pid {pid}, {application_name}, since {since:%Y-%m-%d %H:%M:%S %Z}"
