@@ -1,0 +1,1 @@
+"""The Alembic project: environment, table metadata and revisions."""

@@ -1,0 +1,1 @@
+"""What runs on the schedule: one row a day into `queries`."""
