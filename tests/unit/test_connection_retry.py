@@ -1,0 +1,98 @@
+"""When a login is tried again, and when not; the server's side of it is in tests/postgres."""
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from rds_iam import connection
+from rds_iam.connection import retry_connect
+from rds_iam.deadline import Deadline
+from rds_iam.errors import ConnectError
+
+REFUSED = 'connection failed: FATAL:  PAM authentication failed for user "migrator"'
+STARTING = "connection failed: FATAL:  the database system is starting up"
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock.monotonic)
+    monkeypatch.setattr("time.sleep", clock.sleep)
+    yield clock
+    monkeypatch.undo()
+
+
+CONNECTION = cast("Connection", object())
+
+
+def failing(message: str, times: int = 10**6) -> tuple[Callable[[], Connection], list[int]]:
+    calls: list[int] = []
+
+    def attempt() -> Connection:
+        calls.append(1)
+        if len(calls) > times:
+            return CONNECTION
+        raise psycopg2.OperationalError(message)
+
+    return attempt, calls
+
+
+def test_a_server_that_is_starting_up_is_waited_for(clock: Clock) -> None:
+    attempt, calls = failing(STARTING, times=12)
+    assert retry_connect(attempt, Deadline.after(300), "x") is CONNECTION
+    assert len(calls) == 13
+
+
+def test_the_deadline_ends_the_waiting_with_the_servers_words(clock: Clock) -> None:
+    attempt, _ = failing(STARTING)
+    with pytest.raises(ConnectError, match=r"cannot log in as migrator at db: .*the database system is starting up"):
+        retry_connect(attempt, Deadline.after(60), "migrator at db")
+    assert 50 < clock.now <= 60
+
+
+def test_a_refused_login_is_retried_for_as_long_as_a_new_policy_may_need(clock: Clock) -> None:
+    attempt, _ = failing(REFUSED)
+    with pytest.raises(ConnectError, match="PAM authentication failed"):
+        retry_connect(attempt, Deadline.after(600), "x")
+    assert 10 < clock.now <= connection.REFUSED_LOGIN_RETRY_SECONDS
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "SSL error: certificate verify failed",
+        'server certificate for "other" does not match host name "db"',
+        'root certificate file "rds-ca.pem" does not exist',
+        'FATAL:  database "nope" does not exist',
+    ],
+)
+def test_what_no_retry_mends_fails_at_once(clock: Clock, message: str) -> None:
+    attempt, calls = failing(message)
+    with pytest.raises(ConnectError):
+        retry_connect(attempt, Deadline.after(600), "x")
+    assert len(calls) == 1
+    assert clock.now == 0
+
+
+def test_other_errors_are_not_retried(clock: Clock) -> None:
+    def attempt() -> Connection:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        retry_connect(attempt, Deadline.after(600), "x")

@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.errors import EventError
+from migrator.events import RolesRequest, UpgradeRequest, request_type
+
+DIGEST = "0" * 64
+
+
+def stored(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((Path(__file__).parent / "events" / f"{name}.json").read_text())
+    return event
+
+
+def upgrade_event(**properties: object) -> dict[str, object]:
+    return {
+        "RequestType": "Create",
+        "ResourceProperties": {"ScriptsDigest": DIGEST, "Revisions": ["a1", "b2"], **properties},
+    }
+
+
+def roles_event(**properties: object) -> dict[str, object]:
+    return {
+        "RequestType": "Create",
+        "ResourceProperties": {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"], **properties},
+    }
+
+
+def test_a_create_is_read() -> None:
+    request = UpgradeRequest.from_event(stored("create"))
+    assert request.revisions == ("e351aa908b6f", "0c4d5a1b2e3f")
+    assert request.head == "0c4d5a1b2e3f"
+    assert request.old_revisions == ()
+
+
+def test_an_update_carries_the_history_deployed_before() -> None:
+    request = UpgradeRequest.from_event(stored("rollback"))
+    assert request.revisions == ("e351aa908b6f",)
+    assert request.old_revisions == ("e351aa908b6f", "0c4d5a1b2e3f")
+
+
+def test_a_roles_event_is_read() -> None:
+    request = RolesRequest.from_event(roles_event())
+    assert request == RolesRequest("app_owner", "migrator", ("querier",))
+    assert request.logins == ("migrator", "querier")
+
+
+@pytest.mark.parametrize("kind", ["create", "", None, 7, ["Create"]])
+def test_an_unknown_request_type_is_refused_with_what_is_allowed(kind: object) -> None:
+    with pytest.raises(EventError, match="allowed are Create, Update, Delete"):
+        request_type({"RequestType": kind})
+
+
+def test_one_error_lists_every_bad_property() -> None:
+    with pytest.raises(EventError) as error:
+        UpgradeRequest.from_event({"RequestType": "Create", "ResourceProperties": {"Revisions": "a1"}})
+    assert str(error.value) == (
+        "bad ResourceProperties: ScriptsDigest is missing, allowed: a text; Revisions is 'a1', allowed: a list of names"
+    )
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({"ScriptsDigest": "abc"}, "ScriptsDigest is 'abc', allowed: 64 hexadecimal digits"),
+        ({"Revisions": []}, "Revisions is .*, allowed: one revision at least"),
+        ({"Revisions": ["a1", ""]}, "Revisions is .*, allowed: a list of names"),
+        ({"Revisions": ["a1", 2]}, "Revisions is .*, allowed: a list of names"),
+        ({"Revisions": ["a1", "a1"]}, "Revisions is .*, allowed: each name once"),
+        ({"Revisions": {"a1": "b2"}}, "Revisions is .*, allowed: a list of names"),
+    ],
+)
+def test_bad_upgrade_properties_are_refused(properties: dict[str, object], problem: str) -> None:
+    with pytest.raises(EventError, match=problem):
+        UpgradeRequest.from_event(upgrade_event(**properties))
+
+
+@pytest.mark.parametrize("event", [{}, {"RequestType": "Create"}, {"RequestType": "Create", "ResourceProperties": []}])
+def test_an_event_without_properties_is_refused(event: dict[str, object]) -> None:
+    with pytest.raises(EventError):
+        UpgradeRequest.from_event(event)
+    with pytest.raises(EventError):
+        RolesRequest.from_event(event)
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({"Owner": ""}, "Owner is ''"),
+        ({"Users": ["migrator"]}, "different names"),
+        ({"Migrator": "pg_read_all_data"}, "not starting with pg_ or rds"),
+        ({"Owner": "rds_superuser"}, "not starting with pg_ or rds"),
+        ({"Users": ["x" * 64]}, "up to 63 bytes"),
+        ({"Users": ["ä" * 32]}, "up to 63 bytes"),
+    ],
+)
+def test_bad_role_names_are_refused(properties: dict[str, object], problem: str) -> None:
+    with pytest.raises(EventError, match=problem):
+        RolesRequest.from_event(roles_event(**properties))
+
+
+def test_a_huge_value_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(EventError) as error:
+        UpgradeRequest.from_event(upgrade_event(Revisions="x" * 10_000))
+    assert len(str(error.value)) < 200
