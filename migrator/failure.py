@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from migrator.errors import MigratorError
@@ -19,13 +19,14 @@ _TOKEN = re.compile(r"(X-Amz-(?:Security-Token|Signature|Credential)=)[^&\s]+")
 
 
 @contextmanager
-def fail_briefly(what: str, logger: Logger, metrics: Metrics, *, metric: str) -> Iterator[None]:
+def fail_briefly(what: str, logger: Logger, *, metric: str) -> Iterator[None]:
     """Log any error once, with its trace, count it, and raise it again as a MigratorError of one short line."""
     try:
         yield
     except Exception as exc:
-        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
         logger.exception(what)
+        with single_metric(name=metric, unit=MetricUnit.Count, value=1):
+            pass  # written on leaving the block
         raise MigratorError(brief(exc)) from exc
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import boto3
 import psycopg2
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
@@ -23,16 +23,14 @@ PHYSICAL_ID = "database-roles"
 _RESERVE_SECONDS = 10.0
 
 logger = Logger()
-metrics = Metrics()
 tracer = Tracer(auto_patch=False)
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> dict[str, str]:
     """Create or converge the roles; a Delete leaves them, since they own and use what is in the database."""
-    with fail_briefly("roles not set up", logger, metrics, metric="RolesFailed"):
+    with fail_briefly("roles not set up", logger, metric="RolesFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         request = RolesRequest.from_event(event)

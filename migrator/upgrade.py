@@ -47,8 +47,7 @@ def upgrade(request: UpgradeRequest, project: Path, connect: Connect, deadline: 
     until then stays applied, and the next run goes on from there.
     """
     began = time.monotonic()
-    with closing(connect()) as session:
-        session.autocommit = True
+    with closing(_open_session(connect)) as session:
         heads = read_heads(session)
         todo = plan(heads, request)
         if todo is not Plan.UPGRADE:
@@ -56,6 +55,15 @@ def upgrade(request: UpgradeRequest, project: Path, connect: Connect, deadline: 
         with upgrade_lock(session, deadline):
             outcome = _upgrade_locked(session, request, project, connect, deadline)
     return Outcome(outcome.plan, outcome.heads, outcome.applied, outcome.complete, time.monotonic() - began)
+
+
+def _open_session(connect: Connect) -> Connection:
+    session = connect()
+    session.autocommit = True
+    with session.cursor() as cursor:
+        # As itself, not as the owner it works as: a waiter may see of another session only what its own user runs.
+        cursor.execute("SET ROLE NONE")
+    return session
 
 
 def read_heads(session: Connection) -> frozenset[str]:

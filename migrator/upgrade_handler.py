@@ -33,10 +33,9 @@ tracer = Tracer(auto_patch=False)
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def on_event(event: Event, _context: LambdaContext) -> dict[str, str]:
     """Refuse malformed properties before anything happens, and name the resource."""
-    with fail_briefly("upgrade refused", logger, metrics, metric="UpgradeFailed"):
+    with fail_briefly("upgrade refused", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         UpgradeRequest.from_event(event)
@@ -45,10 +44,9 @@ def on_event(event: Event, _context: LambdaContext) -> dict[str, str]:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def is_complete(event: Event, context: LambdaContext) -> dict[str, object]:
     """Upgrade as far as the time of one invocation goes; a Delete leaves the schema alone."""
-    with fail_briefly("upgrade failed", logger, metrics, metric="UpgradeFailed"):
+    with fail_briefly("upgrade failed", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             return {"IsComplete": True}
         request = UpgradeRequest.from_event(event)
@@ -69,8 +67,9 @@ def _report(outcome: Outcome) -> None:
     logger.info("upgrade run", extra={"plan": outcome.plan.value, "heads": heads, "applied": outcome.applied})
     metrics.add_metric(name="RevisionsApplied", unit=MetricUnit.Count, value=len(outcome.applied))
     metrics.add_metric(name="UpgradeSeconds", unit=MetricUnit.Seconds, value=outcome.seconds)
+    metrics.add_metric(name="AheadOfCode", unit=MetricUnit.Count, value=int(outcome.plan is Plan.STAY_AHEAD))
+    metrics.flush_metrics()
     if outcome.plan is Plan.STAY_AHEAD:
-        metrics.add_metric(name="AheadOfCode", unit=MetricUnit.Count, value=1)
         logger.warning("the database is ahead of the code and stays there: this is a rollback", extra={"heads": heads})
 
 

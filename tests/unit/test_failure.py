@@ -1,7 +1,8 @@
+import json
 from unittest.mock import create_autospec
 
 import pytest
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 
 from migrator.errors import MigratorError, UpgradeError
 from migrator.failure import MAX_BYTES, brief, fail_briefly
@@ -30,12 +31,12 @@ def test_a_long_message_is_cut_at_whole_characters(letter: str) -> None:
     assert text.endswith("...")
 
 
-def test_a_failure_is_logged_counted_and_raised_as_ours() -> None:
-    logger, metrics = create_autospec(Logger, instance=True), create_autospec(Metrics, instance=True)
+def test_a_failure_is_logged_counted_and_raised_as_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = create_autospec(Logger, instance=True)
     with (
         pytest.raises(MigratorError, match=r"^ZeroDivisionError: division by zero$"),
-        fail_briefly("upgrade failed", logger, metrics, metric="UpgradeFailed"),
+        fail_briefly("upgrade failed", logger, metric="UpgradeFailed"),
     ):
         1 / 0  # noqa: B018 - the point
     logger.exception.assert_called_once()
-    assert metrics.add_metric.call_args.kwargs["name"] == "UpgradeFailed"
+    assert json.loads(capsys.readouterr().out)["UpgradeFailed"] == [1]
