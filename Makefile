@@ -19,7 +19,7 @@ setup: .venv/.complete node_modules/.complete  ## install everything the project
 demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 leaves it running)
 	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
 
-test: setup  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
+test: setup .build/.postgres  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
 	@$(PYTHON) -m pytest $(ARGS)
 
 lint: setup  ## format check, ruff, mypy --strict, import walls
@@ -55,3 +55,6 @@ clean:  ## remove everything that was installed or built
 
 node_modules/.complete: package-lock.json
 	@tools/setup node
+
+.build/.postgres: requirements/postgres-15.txt requirements/postgres-16.txt requirements/postgres-17.txt .venv/.complete
+	@tools/setup postgres

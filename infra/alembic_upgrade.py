@@ -1,0 +1,110 @@
+"""`Custom::AlembicUpgrade`: `alembic upgrade head` as a part of the deployment, for any Alembic project.
+
+Knows no application: it takes a database that a migrating role can log in to with IAM tokens, and a folder.
+"""
+
+from pathlib import Path
+
+from aws_cdk import CustomResource, Duration
+from constructs import Construct
+
+from infra import alembic_history
+from infra.alarms import alarm_at_one
+from infra.alembic_history import AlembicHistory
+from infra.bundling import Bundle
+from infra.framework import Framework
+from infra.function_environment import FunctionEnvironment
+from infra.postgres_function import Login, PostgresFunction
+from infra.python_function import Place, Program, PythonFunction
+from infra.settings import FunctionSettings
+
+SERVICE = "migrator"
+TIMEOUT = Duration.minutes(14)  # the framework's function, which waits for the answer, is cut off after 15
+TOTAL_TIMEOUT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource
+
+
+class AlembicUpgrade(Construct):
+    """The schema of a database at the head of an Alembic project; a deployment fails when that cannot be reached."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        project: Path,
+        login: Login,
+        place: Place,
+        settings: FunctionSettings,
+    ) -> None:
+        """Take the folder that has alembic.ini, and the login of the role that migrates."""
+        super().__init__(scope, construct_id)
+        history = alembic_history.read(project)
+        bundle = _bundle(history, login)
+        checker = PythonFunction(self, "Checker", program=_checker(bundle), settings=settings)
+        self.migrator = PostgresFunction(
+            self, "Migrator", login=login, program=_migrator(bundle, login), place=place, settings=settings
+        )
+        framework = Framework(
+            self,
+            "Framework",
+            on_event=checker,
+            is_complete=self.migrator,
+            total_timeout=TOTAL_TIMEOUT,
+            settings=settings.logs,
+        )
+        self.resource = CustomResource(
+            self,
+            "Resource",
+            resource_type="Custom::AlembicUpgrade",
+            service_token=framework.service_token,
+            service_timeout=TOTAL_TIMEOUT,
+            properties={"ScriptsDigest": history.digest, "Revisions": list(history.revisions)},
+        )
+        self.migrator.usable_before(self.resource)
+        # Lambda's count of errors also has those that keep the handler from counting, as a timeout does.
+        self.failed_alarm = alarm_at_one(
+            self,
+            "FailedAlarm",
+            self.migrator.metric_errors(),
+            description="The migrator failed: the database is not at the head of its revisions",
+        )
+
+    @property
+    def revision(self) -> str:
+        """The revision that the database is at after the deployment."""
+        return self.resource.get_att_string("Revision")
+
+    @property
+    def revisions_applied(self) -> str:
+        """How many revisions the last upgrade applied."""
+        return self.resource.get_att_string("RevisionsApplied")
+
+
+def _bundle(history: AlembicHistory, login: Login) -> Bundle:
+    return Bundle(
+        name="migrator",
+        packages=("migrator", "rds_iam"),
+        requirements="migrator.txt",
+        files=login.files() | history.files(),
+    )
+
+
+def _checker(bundle: Bundle) -> Program:
+    return Program(
+        description="Checks the request for an upgrade",
+        handler="migrator.upgrade_handler.on_event",
+        bundle=bundle,
+        environment=FunctionEnvironment(powertools_service_name=SERVICE),
+        timeout=Duration.minutes(1),
+    )
+
+
+def _migrator(bundle: Bundle, login: Login) -> Program:
+    return Program(
+        description="Upgrades the database to the head of its Alembic revisions",
+        handler="migrator.upgrade_handler.is_complete",
+        bundle=bundle,
+        environment=login.environment(SERVICE),
+        timeout=TIMEOUT,
+        memory_mib=512,
+    )

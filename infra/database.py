@@ -1,0 +1,66 @@
+"""The database: an RDS PostgreSQL instance that only accepts TLS, and only from who is allowed by name."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_rds as rds
+from constructs import Construct
+
+from infra.nag import acknowledge
+from infra.settings import DatabaseSettings
+
+
+class Database(Construct):
+    """A PostgreSQL 17 instance in the isolated tier, with a generated master password and IAM authentication."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc, settings: DatabaseSettings) -> None:
+        super().__init__(scope, construct_id)
+        self.master_secret = rds.DatabaseSecret(self, "MasterSecret", username=settings.master)
+        self.master_secret.apply_removal_policy(settings.secret_removal_policy)
+        engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
+        self.instance = rds.DatabaseInstance(
+            self,
+            "Instance",
+            engine=engine,
+            instance_type=ec2.InstanceType.of(ec2.InstanceClass.BURSTABLE4_GRAVITON, ec2.InstanceSize.LARGE),
+            vpc=vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+            security_groups=[self._security_group(vpc)],
+            publicly_accessible=False,
+            multi_az=settings.multi_az,
+            database_name=settings.name,
+            credentials=rds.Credentials.from_secret(self.master_secret, settings.master),
+            iam_authentication=True,
+            parameter_group=rds.ParameterGroup(self, "Parameters", engine=engine, parameters={"rds.force_ssl": "1"}),
+            ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,  # one of the roots in the functions' zips
+            storage_type=rds.StorageType.GP3,
+            allocated_storage=settings.storage_gib,
+            storage_encrypted=True,
+            allow_major_version_upgrade=True,
+            auto_minor_version_upgrade=True,
+            backup_retention=Duration.days(settings.backup_days),
+            deletion_protection=settings.deletion_protection,
+            removal_policy=settings.removal_policy,
+            delete_automated_backups=not settings.deletion_protection,
+        )
+        self._acknowledge(settings)
+
+    def _security_group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+        return ec2.SecurityGroup(
+            self, "SecurityGroup", vpc=vpc, description="The database: who may connect", allow_all_outbound=False
+        )
+
+    def _acknowledge(self, settings: DatabaseSettings) -> None:
+        acknowledge(
+            self.instance,
+            "RDS11",
+            reason="another port than 5432 would hide nothing: only the functions' security groups get to it",
+        )
+        acknowledge(
+            self.master_secret,
+            "SMG4",
+            reason="the password is used when the roles are made and by nobody else: all other logins are by IAM token",
+        )
+        if not settings.multi_az:
+            acknowledge(self.instance, "RDS3", reason="this stage may be down for a while; prod has two zones")
+        if not settings.deletion_protection:
+            acknowledge(self.instance, "RDS10", reason="this stage is made to be thrown away; prod is protected")

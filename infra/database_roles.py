@@ -1,0 +1,62 @@
+"""`Custom::DatabaseRoles`: the login roles for IAM, and the owner and grants they need."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.bundling import Bundle
+from infra.framework import Framework
+from infra.function_environment import RolesEnvironment
+from infra.postgres_function import Login, PostgresFunction
+from infra.python_function import Place, Program
+from infra.settings import FunctionSettings
+
+SERVICE_TIMEOUT = Duration.minutes(15)
+
+
+class DatabaseRoles(Construct):
+    """The roles of one database, made by the only function that may read the master's secret."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        login: Login,
+        master_secret: secretsmanager.ISecret,
+        owner: str,
+        migrator: str,
+        users: Sequence[str],
+        place: Place,
+        settings: FunctionSettings,
+    ) -> None:
+        """Take the master's login; `owner` has the tables, `migrator` works as it, `users` get what revisions grant."""
+        super().__init__(scope, construct_id)
+        function = PostgresFunction(
+            self, "Function", login=login, program=_program(login, master_secret), place=place, settings=settings
+        )
+        master_secret.grant_read(function)
+        function.connections.allow_to_any_ipv4(ec2.Port.HTTPS, "Secrets Manager, through the NAT gateway")
+        self.resource = CustomResource(
+            self,
+            "Resource",
+            resource_type="Custom::DatabaseRoles",
+            service_token=Framework(self, "Framework", on_event=function, settings=settings.logs).service_token,
+            service_timeout=SERVICE_TIMEOUT,
+            properties={"Owner": owner, "Migrator": migrator, "Users": list(users)},
+        )
+        function.usable_before(self.resource)
+
+
+def _program(login: Login, master_secret: secretsmanager.ISecret) -> Program:
+    return Program(
+        description="Makes the database roles, as the master user",
+        handler="migrator.roles_handler.handler",
+        bundle=Bundle(name="roles", packages=("migrator", "rds_iam"), requirements="function.txt", files=login.files()),
+        environment=RolesEnvironment(**asdict(login.environment("roles")), master_secret_arn=master_secret.secret_arn),
+        timeout=Duration.minutes(5),
+    )

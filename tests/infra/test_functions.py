@@ -1,0 +1,111 @@
+"""What `infra` promises the functions, compared with what the functions themselves say they want."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.settings import PROJECT
+from querier import handler as querier_handler
+from rds_iam.settings import DatabaseSettings
+from tests.infra.template import Synthesized
+
+OURS = {
+    "RolesFunction": "migrator.roles_handler.handler",
+    "UpgradeChecker": "migrator.upgrade_handler.on_event",
+    "UpgradeMigrator": "migrator.upgrade_handler.is_complete",
+    "QuerierFunction": "querier.handler.handler",
+}
+IN_VPC = ("RolesFunction", "UpgradeMigrator", "QuerierFunction")
+USERS = {"RolesFunction": "postgres", "UpgradeMigrator": "migrator", "QuerierFunction": "querier"}
+
+
+def _environment(template: Synthesized, function: str) -> dict[str, Any]:
+    variables: dict[str, Any] = template.function(function)["Environment"]["Variables"]
+    return variables
+
+
+@pytest.mark.parametrize(("function", "handler"), OURS.items())
+def test_a_function_is_as_the_design_says(dev: Synthesized, function: str, handler: str) -> None:
+    properties = dev.function(function)
+    assert properties["Handler"] == handler
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Architectures"] == ["arm64"]
+    assert properties["TracingConfig"] == {"Mode": "Active"}
+
+
+@pytest.mark.parametrize("handler", OURS.values())
+def test_a_handler_names_a_function_that_exists(handler: str) -> None:
+    module, _, name = handler.rpartition(".")
+    source = (PROJECT / module.replace(".", "/")).with_suffix(".py")
+    defined = [node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)]
+    assert name in defined
+
+
+@pytest.mark.parametrize("function", IN_VPC)
+def test_who_logs_in_stands_in_the_tier_with_egress(dev: Synthesized, function: str) -> None:
+    subnets = [subnet["Ref"] for subnet in dev.function(function)["VpcConfig"]["SubnetIds"]]
+    assert len(subnets) == 2
+    assert all(subnet.startswith("NetworkVpcPrivateWithEgressSubnet") for subnet in subnets)
+
+
+def test_the_function_that_only_checks_a_request_needs_no_vpc(dev: Synthesized) -> None:
+    assert "VpcConfig" not in dev.function("UpgradeChecker")
+
+
+@pytest.mark.parametrize("function", IN_VPC)
+def test_the_functions_own_settings_parse_the_environment(dev: Synthesized, function: str, tmp_path: Path) -> None:
+    (tmp_path / "rds-ca.pem").touch()
+    at_deployment = {"Endpoint.Address": "db.example", "Endpoint.Port": "5432"}
+    environment = {
+        name: at_deployment[value["Fn::GetAtt"][1]] if isinstance(value, dict) and "Fn::GetAtt" in value else str(value)
+        for name, value in _environment(dev, function).items()
+    }
+    from_lambda = {"AWS_REGION": "eu-central-1", "LAMBDA_TASK_ROOT": str(tmp_path)}
+    settings = DatabaseSettings.from_environment(environment | from_lambda)
+    assert (settings.host, settings.port, settings.database) == ("db.example", 5432, "app")
+    assert settings.user == USERS[function]
+    assert settings.ssl_root_cert == tmp_path / "rds-ca.pem"
+
+
+def test_only_the_roles_function_is_told_where_the_secret_is(dev: Synthesized) -> None:
+    told = [function for function in OURS if "MASTER_SECRET_ARN" in _environment(dev, function)]
+    assert told == ["RolesFunction"]
+    secret = {"Ref": dev.id_of("AWS::SecretsManager::Secret")}
+    assert _environment(dev, "RolesFunction")["MASTER_SECRET_ARN"] == secret
+
+
+def test_every_function_of_ours_has_a_name_for_logs_and_metrics(dev: Synthesized) -> None:
+    environments = {function: _environment(dev, function) for function in OURS}
+    assert {name: found["POWERTOOLS_SERVICE_NAME"] for name, found in environments.items()} == {
+        "RolesFunction": "roles",
+        "UpgradeChecker": "migrator",
+        "UpgradeMigrator": "migrator",
+        "QuerierFunction": "querier",
+    }
+    assert {found["POWERTOOLS_METRICS_NAMESPACE"] for found in environments.values()} == {"PrivateDatabase"}
+
+
+def test_every_function_logs_to_a_group_of_the_stack_and_ours_to_one_of_their_own(dev: Synthesized) -> None:
+    functions = dev.of_type("AWS::Lambda::Function")
+    groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in functions.items()}
+    assert set(groups.values()) <= set(dev.of_type("AWS::Logs::LogGroup"))
+    assert len({groups[dev.id_of("AWS::Lambda::Function", function)] for function in OURS}) == len(OURS)
+
+
+def test_every_log_group_forgets_after_a_month(dev: Synthesized) -> None:
+    assert {group["RetentionInDays"] for group in dev.of_type("AWS::Logs::LogGroup").values()} == {30}
+
+
+def test_the_migrator_ends_before_the_function_that_waits_for_it(dev: Synthesized) -> None:
+    framework = dev.function("UpgradeFrameworkframeworkisComplete")
+    assert dev.function("UpgradeMigrator")["Timeout"] < framework["Timeout"]
+
+
+def test_the_querier_has_time_to_give_up_on_a_login(dev: Synthesized) -> None:
+    assert dev.function("QuerierFunction")["Timeout"] > querier_handler._LOGIN_SECONDS
+
+
+def test_checking_and_migrating_run_the_same_zip(dev: Synthesized) -> None:
+    assert dev.function("UpgradeChecker")["Code"] == dev.function("UpgradeMigrator")["Code"]

@@ -1,0 +1,76 @@
+from tests.infra.template import Synthesized, attribute
+
+TIERS = {"Private": "Isolated", "PrivateWithEgress": "Private", "Public": "Public"}
+
+
+def _tier(subnet: dict[str, list[dict[str, str]]], tag: str) -> str:
+    return next(found["Value"] for found in subnet["Tags"] if found["Key"] == f"aws-cdk:subnet-{tag}")
+
+
+def test_there_are_three_tiers_with_the_names_and_kinds_of_the_design(dev: Synthesized) -> None:
+    subnets = dev.of_type("AWS::EC2::Subnet").values()
+    assert {_tier(subnet, "name"): _tier(subnet, "type") for subnet in subnets} == TIERS
+
+
+def test_every_subnet_is_a_24_in_one_of_two_zones(dev: Synthesized) -> None:
+    subnets = dev.of_type("AWS::EC2::Subnet").values()
+    zones = [subnet["AvailabilityZone"]["Fn::Select"][0] for subnet in subnets]
+    assert all(subnet["CidrBlock"].endswith("/24") for subnet in subnets)
+    assert sorted(zones) == [0, 0, 0, 1, 1, 1]
+
+
+def test_one_nat_gateway_serves_all_zones(dev: Synthesized) -> None:
+    assert len(dev.of_type("AWS::EC2::NatGateway")) == 1
+
+
+def test_the_isolated_tier_has_no_route_out(dev: Synthesized) -> None:
+    routed = {route["RouteTableId"]["Ref"] for route in dev.of_type("AWS::EC2::Route").values()}
+    isolated = {name for name in dev.of_type("AWS::EC2::RouteTable") if name.startswith("NetworkVpcPrivateSubnet")}
+    assert len(isolated) == 2
+    assert not routed & isolated
+
+
+def test_zones_are_named_when_deploying_so_that_synth_asks_nobody(dev: Synthesized) -> None:
+    subnet = dev.only("AWS::EC2::Subnet", "NetworkVpcPublicSubnet1")
+    assert subnet["AvailabilityZone"] == {"Fn::Select": [0, {"Fn::GetAZs": ""}]}
+
+
+def test_rejected_traffic_is_logged(dev: Synthesized) -> None:
+    flow_log = dev.only("AWS::EC2::FlowLog")
+    assert flow_log["TrafficType"] == "REJECT"
+    assert flow_log["ResourceId"] == {"Ref": dev.id_of("AWS::EC2::VPC")}
+    assert flow_log["LogGroupName"] == {"Ref": dev.id_of("AWS::Logs::LogGroup", "NetworkRejectedTraffic")}
+
+
+def test_exactly_the_three_functions_reach_the_database_each_on_its_port_alone(dev: Synthesized) -> None:
+    port = attribute(dev.id_of("AWS::RDS::DBInstance"), "Endpoint.Port")
+    rules = dev.of_type("AWS::EC2::SecurityGroupIngress").values()
+    database = attribute(dev.id_of("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup"), "GroupId")
+    sources = [rule["SourceSecurityGroupId"]["Fn::GetAtt"][0] for rule in rules]
+    functions = ["RolesFunctionSecurityGroup", "UpgradeMigratorSecurityGroup", "QuerierFunctionSecurityGroup"]
+    assert sorted(sources) == sorted(dev.id_of("AWS::EC2::SecurityGroup", prefix) for prefix in functions)
+    assert all(rule["GroupId"] == database for rule in rules)
+    assert all((rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", port, port) for rule in rules)
+
+
+def test_the_database_accepts_nothing_by_address_and_starts_nothing(dev: Synthesized) -> None:
+    group = dev.only("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup")
+    assert "SecurityGroupIngress" not in group
+    assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["255.255.255.255/32"]
+
+
+def test_functions_reach_the_database_and_only_the_roles_function_the_apis_of_aws(dev: Synthesized) -> None:
+    to_database = dev.of_type("AWS::EC2::SecurityGroupEgress").values()
+    database = attribute(dev.id_of("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup"), "GroupId")
+    assert len(to_database) == 3
+    assert all(rule["DestinationSecurityGroupId"] == database for rule in to_database)
+    by_address = {
+        name: [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]]
+        for name, group in dev.of_type("AWS::EC2::SecurityGroup").items()
+        if "SecurityGroupEgress" in group and not name.startswith("Database")
+    }
+    assert by_address == {dev.id_of("AWS::EC2::SecurityGroup", "RolesFunction"): [("0.0.0.0/0", 443, 443)]}
+
+
+def test_the_vpcs_default_security_group_is_emptied(dev: Synthesized) -> None:
+    assert dev.of_type("Custom::VpcRestrictDefaultSG")

@@ -1,0 +1,60 @@
+"""The migration construct in somebody else's stack: another network, another kind of database, another project."""
+
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_rds as rds
+from aws_cdk.assertions import Template
+
+from infra.alembic_upgrade import AlembicUpgrade
+from infra.postgres_function import Login, PostgresDatabase
+from infra.python_function import Place
+from infra.settings import PROJECT, FunctionSettings, parse
+from tests.infra.template import Synthesized, attribute
+
+
+def _synthesize(stack: Stack, *, server: PostgresDatabase, vpc: ec2.IVpc) -> Synthesized:
+    login = Login(server=server, database="shop", user="schema_owner", rds_ca=parse({}).rds_ca)
+    place = Place(vpc=vpc, subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS))
+    AlembicUpgrade(stack, "Upgrade", project=PROJECT, login=login, place=place, settings=FunctionSettings())
+    return Synthesized(Template.from_stack(stack).to_json())
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(App(), "Shop")
+
+
+@pytest.fixture
+def vpc(stack: Stack) -> ec2.Vpc:
+    return ec2.Vpc(stack, "Vpc", max_azs=2)
+
+
+def test_it_takes_a_cluster_and_waits_for_its_instances(stack: Stack, vpc: ec2.Vpc) -> None:
+    engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_17_4)
+    writer = rds.ClusterInstance.serverless_v2("Writer")
+    cluster = rds.DatabaseCluster(stack, "Cluster", engine=engine, writer=writer, vpc=vpc, iam_authentication=True)
+    template = _synthesize(stack, server=cluster, vpc=vpc)
+    environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
+    assert environment["PGHOST"] == attribute(template.id_of("AWS::RDS::DBCluster"), "Endpoint.Address")
+    assert (environment["PGDATABASE"], environment["PGUSER"]) == ("shop", "schema_owner")
+    assert list(template.who_may("rds-db:connect")) == [template.role_of("UpgradeMigrator")]
+    assert template.id_of("AWS::RDS::DBInstance") in template.depends_on(template.id_of("Custom::AlembicUpgrade"))
+
+
+def test_it_takes_an_instance_that_another_stack_owns(stack: Stack, vpc: ec2.Vpc, tmp_path: Path) -> None:
+    instance = rds.DatabaseInstance.from_database_instance_attributes(
+        stack,
+        "Imported",
+        instance_endpoint_address="db.example",
+        instance_identifier="shop",
+        instance_resource_id="db-SHOP",
+        port=5433,
+        security_groups=[ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")],
+    )
+    template = _synthesize(stack, server=instance, vpc=vpc)
+    environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
+    assert (environment["PGHOST"], environment["PGPORT"]) == ("db.example", "5433")
+    assert template.only("AWS::EC2::SecurityGroupIngress")["GroupId"] == "sg-1"
