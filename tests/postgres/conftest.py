@@ -1,0 +1,124 @@
+"""Servers for this tier: each is started once for the session, and reached through its front door only.
+
+- `postgres`: the server everything is tested on, of the kind and version that `localaws` chooses
+- `authority`: whom the front doors ask; lets in whoever signs with the key in `servers.KEYS`, until a test changes that
+- `any_version`: as a `Cluster`, a server of each version we support; a test using it runs once for each
+- `cluster`: the default server as a `Cluster`, with an empty database and no roles from other tests
+- `bootstrapped`: the same after the role bootstrap
+- `door`: the way into the default server, with whatever credentials
+- `role`, `iam_role`, `password_role`: a new login role: without more, in rds_iam, with the password `doors.PASSWORD`
+- `at_head`: `bootstrapped`, and then upgraded to the head of the project's own revisions
+- `database`: a new database on the default server, owned by the master, dropped after the test
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from infra import alembic_history
+from localaws.authority import StaticAuthority
+from localaws.certificates import Certificates
+from localaws.postgres import RunningPostgres, start
+from migrator.events import RolesRequest, UpgradeRequest
+from migrator.roles import converge
+from migrator.upgrade import upgrade
+from rds_iam.deadline import Deadline
+from tests.postgres import servers
+from tests.postgres.doors import PASSWORD, Door
+from tests.postgres.servers import SETTINGS, Cluster
+
+VERSIONS = (15, 16, 17, 18)
+
+
+@pytest.fixture(scope="session")
+def authority() -> StaticAuthority:
+    return servers.authority()
+
+
+@pytest.fixture(scope="session")
+def postgres(authority: StaticAuthority, certificates: Certificates) -> Iterator[RunningPostgres]:
+    with start(SETTINGS, authority=authority, certificates=certificates) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server_of_version(
+    postgres: RunningPostgres, authority: StaticAuthority, certificates: Certificates
+) -> Iterator[Callable[[int], RunningPostgres]]:
+    """Return a function that starts a server when it is first asked for: not every run needs all of them."""
+    running = {postgres.server_version: postgres}
+    with ExitStack() as stack:
+
+        def find(version: int) -> RunningPostgres:
+            if version not in running:
+                server = start(
+                    SETTINGS, authority=authority, certificates=certificates, kind="embedded", version=version
+                )
+                running[version] = stack.enter_context(server)
+            return running[version]
+
+        yield find
+
+
+@pytest.fixture(params=VERSIONS, ids=lambda version: f"PostgreSQL {version}")
+def any_version(request: pytest.FixtureRequest, server_of_version: Callable[[int], RunningPostgres]) -> Cluster:
+    return Cluster(server_of_version(request.param))
+
+
+@pytest.fixture
+def cluster(postgres: RunningPostgres) -> Cluster:
+    cluster = Cluster(postgres)
+    cluster.reset()
+    return cluster
+
+
+@pytest.fixture
+def bootstrapped(cluster: Cluster) -> Cluster:
+    with cluster.connect_as_master() as master:
+        converge(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
+    return cluster
+
+
+@pytest.fixture
+def at_head(bootstrapped: Cluster) -> None:
+    """Bring the database to the head of the project's own revisions."""
+    root = Path(__file__).parents[2]
+    history = alembic_history.read(root)
+    request = UpgradeRequest(history.digest, history.revisions)
+    upgrade(request, root, lambda: bootstrapped.connect_with_token("migrator"), Deadline.after(60))
+
+
+@pytest.fixture
+def database(postgres: RunningPostgres) -> Iterator[str]:
+    name = f"test_{secrets.token_hex(4)}"
+    postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
+    yield name
+    postgres.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def door(postgres: RunningPostgres) -> Door:
+    return Door(postgres)
+
+
+@pytest.fixture
+def role(postgres: RunningPostgres) -> Iterator[str]:
+    name = f"role_{secrets.token_hex(4)}"
+    postgres.admin(f"CREATE ROLE {name} LOGIN")
+    yield name
+    postgres.admin(f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def iam_role(postgres: RunningPostgres, role: str) -> str:
+    postgres.admin(f"GRANT rds_iam TO {role}")
+    return role
+
+
+@pytest.fixture
+def password_role(postgres: RunningPostgres, role: str) -> str:
+    postgres.admin(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
+    return role

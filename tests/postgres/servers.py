@@ -1,0 +1,106 @@
+"""A server as the bootstrap and the migrator meet it: a master that is no superuser, and logins by token."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from localaws.authority import Credential, StaticAuthority
+from localaws.postgres import PostgresSettings, RunningPostgres
+from rds_iam.settings import DatabaseSettings
+from rds_iam.token import generate_token
+
+REGION = "eu-central-1"
+RESOURCE = f"arn:aws:rds-db:{REGION}:000000000000:dbuser:db-ABCDEFGHIJKL"
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret of the test",
+    "AWS_SESSION_TOKEN": "session of the test",
+}
+SETTINGS = PostgresSettings(
+    master_username="postgres", master_password="master password", database="app", region=REGION
+)
+CREDENTIAL = Credential(
+    secret=KEYS["AWS_SECRET_ACCESS_KEY"], session_token=KEYS["AWS_SESSION_TOKEN"], allow=(f"{RESOURCE}/*",)
+)
+
+
+def authority() -> StaticAuthority:
+    """Return an authority that lets the key in `KEYS` log in as anybody."""
+    return StaticAuthority(REGION, RESOURCE, {KEYS["AWS_ACCESS_KEY_ID"]: CREDENTIAL})
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running server whose database and roles are made anew for each test."""
+
+    postgres: RunningPostgres
+
+    def settings(self, user: str) -> DatabaseSettings:
+        """Return what a function's environment would say."""
+        server = self.postgres
+        return DatabaseSettings(server.host, server.port, SETTINGS.database, user, server.ca_path, REGION)
+
+    def environ(self, user: str) -> dict[str, str]:
+        """Return a function's environment."""
+        settings = self.settings(user)
+        return {
+            **KEYS,
+            "AWS_REGION": REGION,
+            "PGHOST": settings.host,
+            "PGPORT": str(settings.port),
+            "PGDATABASE": settings.database,
+            "PGUSER": user,
+            "PGSSLROOTCERT": str(settings.ssl_root_cert),
+        }
+
+    def connect(self, user: str, *, password: str) -> Connection:
+        """Log in once, through the front door."""
+        return psycopg2.connect(
+            host=self.postgres.host,
+            port=self.postgres.port,
+            dbname=SETTINGS.database,
+            user=user,
+            password=password,
+            sslmode="verify-full",
+            sslrootcert=str(self.postgres.ca_path),
+        )
+
+    @contextmanager
+    def connect_as_master(self) -> Iterator[Connection]:
+        """Log in as the master user, by password."""
+        connection = self.connect(SETTINGS.master_username, password=SETTINGS.master_password)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def connect_with_token(self, user: str) -> Connection:
+        """Log in once with a new token; the caller closes the connection."""
+        return self.connect(user, password=generate_token(self.settings(user), KEYS))
+
+    def admin(self, sql: str) -> list[tuple[object, ...]]:
+        """Look inside, or tamper, as the server's own superuser."""
+        return self.postgres.admin(sql)
+
+    def reset(self) -> None:
+        """Drop and make again the database, and drop the roles that a test made."""
+        admin, database = self.postgres.admin, SETTINGS.database
+        admin(f"DROP DATABASE {quoted(database)} WITH (FORCE)", database="postgres")
+        for (role,) in admin(_MADE_BY_A_TEST, database="postgres"):
+            admin(f"DROP ROLE {quoted(role)}", database="postgres")
+        admin(f"CREATE DATABASE {quoted(database)} OWNER {quoted(SETTINGS.master_username)}", database="postgres")
+
+
+# Objects of the server itself have ids below 16384.
+_MADE_BY_A_TEST = f"""
+SELECT rolname FROM pg_roles
+WHERE oid >= 16384 AND rolname !~ '^rds' AND rolname <> '{SETTINGS.master_username}'
+"""
+
+
+def quoted(name: str) -> str:
+    """Return an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,106 @@
+"""What happens in a session: the front door must not be felt."""
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg2
+import pytest
+from psycopg2 import errors
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from localaws.postgres import RunningPostgres
+from localaws.postgres.settings import RestartMode
+from tests.postgres.doors import PASSWORD, Door, answer, message, query, startup
+
+type Connect = Callable[[], Connection]
+
+
+@pytest.fixture(params=["token", "password"])
+def connect(request: pytest.FixtureRequest, door: Door, role: str) -> Connect:
+    """Log in as a new role; sessions take different ways to the server by how they logged in."""
+    if request.param == "token":
+        door.postgres.admin(f"GRANT rds_iam TO {role}")
+        return lambda: door.connect_with_token(role)
+    door.postgres.admin(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
+    return lambda: door.connect(role, PASSWORD)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+def sessions_of(postgres: RunningPostgres, application: str) -> int:
+    rows = postgres.admin(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}'")
+    return int(rows[0][0])
+
+
+def test_a_copy_of_megabytes_arrives_whole_both_ways(connect: Connect) -> None:
+    text = "".join(f"{number}\t{'x' * 100}\n" for number in range(60_000))
+    with closing(connect()) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE t (id int, content text)")
+        cursor.copy_expert("COPY t FROM STDIN", io.StringIO(text))
+        back = io.StringIO()
+        cursor.copy_expert("COPY t TO STDOUT", back)
+    assert back.getvalue() == text
+
+
+def test_a_cancel_from_another_thread_ends_a_statement(connect: Connect) -> None:
+    with closing(connect()) as session:
+        timer = threading.Timer(0.2, session.cancel)
+        timer.start()
+        with pytest.raises(errors.QueryCanceled):
+            query(session, "SELECT pg_sleep(30)")
+        timer.join()
+        assert query(session, "SELECT 1") == [(1,)]
+
+
+def test_an_error_of_the_server_reaches_the_client_unchanged(connect: Connect) -> None:
+    with closing(connect()) as session, pytest.raises(errors.DivisionByZero, match="division by zero"):
+        query(session, "SELECT 1/0")
+
+
+def test_a_client_that_vanishes_takes_its_session_with_it(connect: Connect, door: Door) -> None:
+    session = connect()
+    query(session, "SET application_name = 'vanishing'")
+    assert sessions_of(door.postgres, "vanishing") == 1
+    with socket.fromfd(session.fileno(), socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+    wait_until(lambda: sessions_of(door.postgres, "vanishing") == 0)
+    session.close()
+
+
+def test_the_last_words_of_the_server_reach_the_client(door: Door, iam_role: str) -> None:
+    with door.tls() as session:  # psycopg2 drops them
+        session.sendall(startup(f"user\0{iam_role}\0database\0app\0\0".encode()))
+        session.sendall(message(b"p", door.token(iam_role)))
+        session.sendall(message(b"Q", "SELECT pg_terminate_backend(pg_backend_pid())"))
+        assert b"terminating connection due to administrator command" in answer(session)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_restart_ends_sessions_and_lets_new_ones_in(connect: Connect, door: Door, mode: RestartMode) -> None:
+    with closing(connect()) as session:
+        door.postgres.restart(mode)
+        with pytest.raises(psycopg2.OperationalError):
+            query(session, "SELECT 1")
+    with closing(connect()) as session:
+        assert query(session, "SELECT 1") == [(1,)]
+
+
+def test_fifty_logins_at_once_all_get_in(connect: Connect) -> None:
+    connect().close()  # botocore's client is made once, not fifty times at once
+
+    def login(_number: int) -> list[tuple[int]]:
+        with closing(connect()) as session:
+            return query(session, "SELECT 1")
+
+    with ThreadPoolExecutor(50) as pool:
+        assert list(pool.map(login, range(50))) == [[(1,)]] * 50

@@ -1,0 +1,272 @@
+"""The handlers as Lambda calls them: environment and event in, answer or exception out."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from localaws.authority import StaticAuthority
+from localaws.certificates import Certificates
+from migrator import roles_handler, upgrade_handler
+from migrator.errors import MigratorError
+from querier import handler as querier_handler
+from rds_iam import connection
+from rds_iam.errors import ConnectError
+from tests.postgres.lambda_context import Context
+from tests.postgres.projects import Project
+from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
+
+OWNER = {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"]}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.5)
+
+
+@pytest.fixture
+def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return a project, and make the environment that of the migrator with it in its zip."""
+    project = Project(tmp_path / "project")
+    project.add("r1", "CREATE TABLE t (id int)")
+    become(monkeypatch, bootstrapped, "migrator")
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project.folder))
+    return project
+
+
+def become(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, user: str) -> None:
+    for name, value in cluster.environ(user).items():
+        monkeypatch.setenv(name, value)
+
+
+def upgrade_event(project: Project, kind: str = "Create", old: tuple[str, ...] = ()) -> dict[str, object]:
+    request = project.request()
+    event: dict[str, object] = {
+        "RequestType": kind,
+        "PhysicalResourceId": "alembic-upgrade",
+        "ResourceProperties": {"ScriptsDigest": request.scripts_digest, "Revisions": list(request.revisions)},
+    }
+    if kind == "Update":
+        event["OldResourceProperties"] = {"ScriptsDigest": "0" * 64, "Revisions": list(old)}
+    return event
+
+
+def metrics_in(output: str) -> dict[str, float]:
+    """Return the metrics written in CloudWatch's embedded format."""
+    found: dict[str, float] = {}
+    for line in filter(lambda line: '"_aws"' in line, output.splitlines()):
+        document: dict[str, Any] = json.loads(line)
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("PrivateDatabase", [["service"]])
+        found |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
+    return found
+
+
+def test_an_upgrade_answers_with_what_it_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    event = upgrade_event(project)
+    assert upgrade_handler.on_event(event, Context()) == {"PhysicalResourceId": "alembic-upgrade"}
+    answer = upgrade_handler.is_complete(event, Context())
+    assert answer["IsComplete"] is True
+    data = answer["Data"]
+    assert isinstance(data, dict)
+    assert (data["Revision"], data["RevisionsApplied"]) == ("r1", 1)
+    assert 0 < data["Seconds"] < 60
+    metrics = metrics_in(capsys.readouterr().out)
+    assert metrics["RevisionsApplied"] == 1
+    assert metrics["UpgradeSeconds"] == pytest.approx(data["Seconds"], abs=0.01)
+
+
+def test_the_same_event_delivered_twice_is_harmless(project: Project) -> None:
+    event = upgrade_event(project)
+    upgrade_handler.is_complete(event, Context())
+    answer = upgrade_handler.is_complete(event, Context())
+    assert answer["Data"] == {"Revision": "r1", "RevisionsApplied": 0, "Seconds": 0.0}
+
+
+def test_a_failure_is_one_short_message_and_a_metric(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.add("r2", "ALTER TABLE nowhere ADD x int")
+    with pytest.raises(MigratorError) as error:
+        upgrade_handler.is_complete(upgrade_event(project), Context())
+    assert str(error.value) == 'revision r2 failed: 42P01: relation "nowhere" does not exist'
+    assert metrics_in(capsys.readouterr().out)["UpgradeFailed"] == 1
+
+
+def test_a_servers_long_answer_is_cut(project: Project) -> None:
+    project.add("r2", f"DO $$ BEGIN RAISE EXCEPTION '{'x' * 5000}'; END $$")
+    with pytest.raises(MigratorError, match="revision r2 failed: P0001: xxx") as error:
+        upgrade_handler.is_complete(upgrade_event(project), Context())
+    assert len(str(error.value).encode()) <= 900
+
+
+def test_no_secret_reaches_cloudformation(project: Project) -> None:
+    project.add("r2", body="import os\nraise ValueError(dict(os.environ))")
+    with pytest.raises(MigratorError) as error:
+        upgrade_handler.is_complete(upgrade_event(project), Context())
+    for secret in (KEYS["AWS_SECRET_ACCESS_KEY"], KEYS["AWS_SESSION_TOKEN"]):
+        assert secret not in str(error.value)
+
+
+def test_a_delete_leaves_the_schema_alone(project: Project, bootstrapped: Cluster) -> None:
+    upgrade_handler.is_complete(upgrade_event(project), Context())
+    event = upgrade_event(project, "Delete")
+    assert upgrade_handler.on_event(event, Context()) == {"PhysicalResourceId": "alembic-upgrade"}
+    assert upgrade_handler.is_complete(event, Context()) == {"IsComplete": True}
+    assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("r1",)]
+
+
+def test_a_delete_succeeds_whatever_its_properties_are(project: Project) -> None:
+    event = {"RequestType": "Delete", "PhysicalResourceId": "something", "ResourceProperties": {}}
+    assert upgrade_handler.on_event(event, Context()) == {"PhysicalResourceId": "something"}
+    assert upgrade_handler.is_complete(event, Context()) == {"IsComplete": True}
+
+
+def test_a_rollback_succeeds_with_a_warning_and_a_metric(
+    project: Project, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    upgrade_handler.is_complete(upgrade_event(project), Context())
+    (project.folder / "scripts" / "versions" / "r2.py").unlink()
+    project.revisions.remove("r2")
+    capsys.readouterr()
+    answer = upgrade_handler.is_complete(upgrade_event(project, "Update", old=("r1", "r2")), Context())
+    assert answer["Data"] == {"Revision": "r2", "RevisionsApplied": 0, "Seconds": 0.0}
+    assert metrics_in(capsys.readouterr().out)["AheadOfCode"] == 1
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "the database is ahead of the code and stays there: this is a rollback"
+    ]
+
+
+def test_chain_that_takes_longer_than_an_invocation_says_not_yet(project: Project) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    event = upgrade_event(project)
+    assert upgrade_handler.is_complete(event, Context(seconds_left=30)) == {"IsComplete": False}
+    assert upgrade_handler.is_complete(event, Context(seconds_left=30))["IsComplete"] is True
+
+
+@pytest.mark.parametrize("handler", [upgrade_handler.on_event, upgrade_handler.is_complete, roles_handler.handler])
+@pytest.mark.parametrize("event", [{}, {"RequestType": "Burn"}, {"RequestType": "Create"}])
+def test_a_bad_event_is_refused(project: Project, handler: Any, event: dict[str, object]) -> None:
+    with pytest.raises(MigratorError, match=r"RequestType is|bad ResourceProperties"):
+        handler(event, Context())
+
+
+def test_a_bad_environment_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGHOST")
+    monkeypatch.setenv("PGPORT", "5432x")
+    with pytest.raises(MigratorError, match="PGHOST is not set; PGPORT is '5432x', allowed are 1 to 65535"):
+        upgrade_handler.is_complete(upgrade_event(project), Context())
+
+
+def test_a_server_that_another_authority_vouches_for_is_refused(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLROOTCERT", str(Certificates(tmp_path / "other").ca_path))
+    with pytest.raises(MigratorError, match="certificate verify failed"):
+        upgrade_handler.is_complete(upgrade_event(project), Context())
+
+
+@pytest.fixture
+def without_policy(authority: StaticAuthority) -> Iterator[None]:
+    """Let the key sign as before, but allow it to log in as nobody."""
+    key = KEYS["AWS_ACCESS_KEY_ID"]
+    authority.put(key, replace(CREDENTIAL, allow=()))
+    yield
+    authority.put(key, CREDENTIAL)
+
+
+@pytest.mark.usefixtures("without_policy")
+def test_a_function_without_the_grant_is_refused(project: Project) -> None:
+    with pytest.raises(MigratorError, match='PAM authentication failed for user "migrator"'):
+        upgrade_handler.is_complete(upgrade_event(project), Context())
+
+
+class Secrets:
+    """Secrets Manager with one secret."""
+
+    def __init__(self, password: str) -> None:
+        self.password = password
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's spelling
+        assert SecretId == "arn:secret"
+        return {"SecretString": json.dumps({"username": SETTINGS.master_username, "password": self.password})}
+
+
+@pytest.fixture
+def bootstrap(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Return a database without roles, and make the environment that of the bootstrap."""
+    become(monkeypatch, cluster, SETTINGS.master_username)
+    monkeypatch.setenv("MASTER_SECRET_ARN", "arn:secret")
+    monkeypatch.setattr("boto3.client", lambda _name: Secrets(SETTINGS.master_password))
+    yield cluster
+    cluster.admin(f"REVOKE rds_iam FROM {SETTINGS.master_username}")
+
+
+def roles_event(kind: str = "Create", **properties: object) -> dict[str, object]:
+    event: dict[str, object] = {
+        "RequestType": kind,
+        "PhysicalResourceId": "database-roles",
+        "ResourceProperties": OWNER | properties,
+    }
+    return event | ({"OldResourceProperties": OWNER} if kind == "Update" else {})
+
+
+def test_the_bootstrap_makes_the_roles(bootstrap: Cluster) -> None:
+    assert roles_handler.handler(roles_event(), Context()) == {"PhysicalResourceId": "database-roles"}
+    bootstrap.connect_with_token("migrator").close()
+
+
+def test_the_bootstrap_converges_on_an_update(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(), Context())
+    roles_handler.handler(roles_event("Update", Users=["reporter"]), Context())
+    bootstrap.connect_with_token("reporter").close()
+    with pytest.raises(psycopg2.OperationalError):
+        bootstrap.connect_with_token("querier")
+
+
+def test_the_bootstrap_gets_in_by_token_where_the_master_has_no_password_login(bootstrap: Cluster) -> None:
+    bootstrap.admin(f"GRANT rds_iam TO {SETTINGS.master_username} WITH INHERIT TRUE")
+    roles_handler.handler(roles_event(), Context())
+    bootstrap.connect_with_token("migrator").close()
+
+
+def test_a_deleted_bootstrap_leaves_the_roles(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(), Context())
+    assert roles_handler.handler(roles_event("Delete"), Context()) == {"PhysicalResourceId": "database-roles"}
+    bootstrap.connect_with_token("migrator").close()
+
+
+@pytest.mark.usefixtures("without_policy")
+def test_a_bootstrap_with_neither_password_nor_token_fails(bootstrap: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.client", lambda _name: Secrets("wrong"))
+    with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
+        roles_handler.handler(roles_event(), Context())
+
+
+def test_the_querier_writes_a_row_with_the_current_date(
+    bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, at_head: None
+) -> None:
+    become(monkeypatch, bootstrapped, "querier")
+    before = dt.datetime.now(dt.UTC).date()
+    answer = querier_handler.handler({}, Context())
+    after = dt.datetime.now(dt.UTC).date()
+    ((row_id, date),) = bootstrapped.admin("SELECT id, query_date FROM queries")
+    assert answer == {"id": row_id, "query_date": date.isoformat()}  # type: ignore[attr-defined] # a date
+    assert date in (before, after)
+
+
+def test_a_failed_write_fails_the_invocation(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    become(monkeypatch, bootstrapped, "querier")  # and no table
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        querier_handler.handler({}, Context())
+
+
+@pytest.mark.usefixtures("without_policy")
+def test_a_querier_without_the_grant_fails(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    become(monkeypatch, bootstrapped, "querier")
+    with pytest.raises(ConnectError, match='PAM authentication failed for user "querier"'):
+        querier_handler.handler({}, Context())
