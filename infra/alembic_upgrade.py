@@ -79,6 +79,11 @@ class AlembicUpgrade(Construct):
         """How many revisions the last upgrade applied."""
         return self.resource.get_att_string("RevisionsApplied")
 
+    @property
+    def seconds(self) -> str:
+        """How long they took."""
+        return self.resource.get_att_string("Seconds")
+
 
 def _bundle(history: AlembicHistory, login: Login) -> Bundle:
     return Bundle(

@@ -70,6 +70,7 @@ class PrivateDatabaseStack(Stack):
         CfnOutput(self, "QuerierFunction", value=querier.function.function_name)
         CfnOutput(self, "Revision", value=upgrade.revision)
         CfnOutput(self, "RevisionsApplied", value=upgrade.revisions_applied)
+        CfnOutput(self, "UpgradeSeconds", value=upgrade.seconds)
         CfnOutput(self, "DeadLetterQueue", value=querier.dead_letters.queue_url)
 
     @property

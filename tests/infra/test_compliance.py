@@ -63,5 +63,9 @@ def test_the_stack_says_where_things_are(dev: Synthesized, output: str) -> None:
 
 def test_the_stack_says_what_was_migrated(dev: Synthesized) -> None:
     upgrade = dev.id_of("Custom::AlembicUpgrade")
-    for output in ("Revision", "RevisionsApplied"):
-        assert dev.body["Outputs"][output]["Value"] == {"Fn::GetAtt": [upgrade, output]}
+    for output, attribute in {
+        "Revision": "Revision",
+        "RevisionsApplied": "RevisionsApplied",
+        "UpgradeSeconds": "Seconds",
+    }.items():
+        assert dev.body["Outputs"][output]["Value"] == {"Fn::GetAtt": [upgrade, attribute]}

@@ -1,0 +1,188 @@
+"""The real CDK CLI: synth for whoever asks, bootstrap, deploy and destroy against the local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localaws.aws import LocalAws
+from localaws.errors import LocalAwsError
+from localaws.run import ACCOUNT, CHECKOUT, REGION
+
+CLI = CHECKOUT / "node_modules" / ".bin" / "cdk"
+POLLING = CHECKOUT / "localaws" / "cdk_polling.js"
+STACK = "PrivateDatabase"
+QUIET = {  # no calls to the outside, no banners
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "1",
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    "NODE_NO_WARNINGS": "1",
+}
+EVENT = re.compile(
+    r"^\S+ \|\s*(?P<done>\d+)(?:/(?P<total>\d+))? \| [^|]+ \| (?P<status>\w+)\s*\| (?P<type>\S+)\s*\| (?P<resource>\S+)"
+)
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One line of the CLI's progress. `total` is 0 where the CLI does not know it."""
+
+    done: int
+    total: int
+    status: str
+    type: str
+    resource: str
+
+
+type Progress = Callable[[StackEvent], None]
+
+
+class CdkError(LocalAwsError):
+    """The CLI failed. `reasons` are those that CloudFormation gave, by logical id; the message has them and the log."""
+
+    def __init__(self, command: str, reasons: Mapping[str, str], log: Path) -> None:
+        said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or _last_line(log)
+        super().__init__(f"cdk {command} failed: {said} (log: {log})")
+        self.reasons = dict(reasons)
+
+
+def synth(
+    output: Path,
+    *,
+    context: Mapping[str, str],
+    app: str | None = None,
+    folder: Path = CHECKOUT,
+    log: Path | None = None,
+) -> Path:
+    """Synthesize into `output` and return it. Needs no AWS; may run beside another synth."""
+    arguments = ["synth", "--quiet", "--no-notices", "--output", str(output), *(["--app", app] if app else [])]
+    for name, value in context.items():
+        arguments += ["--context", f"{name}={value}"]
+    log = log or output.with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if _run(arguments, folder, synth_environment(), log):
+        raise CdkError("synth", {}, log)
+    return output
+
+
+def synth_environment() -> dict[str, str]:
+    """Return the developer's environment, since uv's caches and mirrors are found through it, but without their AWS."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        **QUIET,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": REGION,
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": REGION,
+    }
+
+
+def local_context(ca_path: Path) -> dict[str, str]:
+    """Return what differs from a deployment to AWS: this machine's processor, and the certificate authority."""
+    architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    return {"architecture": architecture, "rds-ca": str(ca_path)}
+
+
+@dataclass(frozen=True)
+class Cdk:
+    """The CLI, pointed at a local AWS. Every event of a stack is given to `progress` as it comes."""
+
+    aws: LocalAws
+    progress: Progress = lambda _: None
+
+    def bootstrap(self) -> None:
+        """Bootstrap the account, from an empty folder: the CLI would synthesize the app of this one."""
+        empty = self.aws.run.folder / "empty"
+        empty.mkdir(exist_ok=True)
+        self._cdk("bootstrap", [f"aws://{ACCOUNT}/{REGION}"], stack="CDKToolkit", folder=empty)
+
+    def deploy(self, assembly: Path, stack: str = STACK) -> dict[str, str]:
+        """Deploy a synthesized stack and return its outputs."""
+        outputs = self.aws.run.folder / f"outputs-{stack}.json"
+        options = ["--require-approval", "never", "--progress", "events", "--outputs-file", str(outputs)]
+        self._cdk("deploy", ["--app", str(assembly), *options, stack], stack=stack)
+        found: dict[str, str] = json.loads(outputs.read_text()).get(stack, {})
+        return found
+
+    def destroy(self, assembly: Path, stack: str = STACK) -> None:
+        """Remove the stack."""
+        self._cdk("destroy", ["--app", str(assembly), "--force", stack], stack=stack)
+
+    def _cdk(self, command: str, arguments: Sequence[str], *, stack: str, folder: Path = CHECKOUT) -> None:
+        log = self.aws.run.folder / f"{command}-{stack}.log"
+        before = {event["EventId"] for event in stack_events(self.aws, stack)}
+        environment = self.aws.env() | QUIET | {"NODE_OPTIONS": f'--require "{POLLING}"'}
+        if _run([command, "--ci", "--no-notices", *arguments], folder, environment, log, self._report):
+            failed = [event for event in stack_events(self.aws, stack) if event["EventId"] not in before]
+            raise CdkError(command, failure_reasons(failed), log)
+
+    def _report(self, line: str) -> None:
+        if found := EVENT.match(line):
+            self.progress(
+                StackEvent(
+                    done=int(found["done"]),
+                    total=int(found["total"] or 0),
+                    status=found["status"],
+                    type=found["type"],
+                    resource=found["resource"],
+                )
+            )
+
+
+def stack_events(aws: LocalAws, stack: str) -> list[dict[str, Any]]:
+    """Return what CloudFormation says has happened to the stack, oldest first; nothing when there is no such stack."""
+    cloudformation = aws.client("cloudformation")
+    try:
+        pages = list(cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack))
+    except cloudformation.exceptions.ClientError:
+        return []
+    return [event for page in reversed(pages) for event in reversed(page["StackEvents"])]
+
+
+def failure_reasons(events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return why each resource failed, by logical id. What CDK's framework adds for debugging is left out."""
+    return {
+        event["LogicalResourceId"]: event["ResourceStatusReason"].split("\n\nLogs: ")[0].strip()
+        for event in events
+        if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason")
+    }
+
+
+def _run(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    report: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Run the CLI, keep all that it says in `log`, report line by line, and return its exit status."""
+    with (
+        log.open("a") as kept,
+        subprocess.Popen(
+            [CLI, *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            kept.write(line)
+            kept.flush()
+            report(line)
+        return process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,155 @@
+"""The whole story on this machine: a local AWS, `cdk deploy`, the migration, a row of the querier's, `cdk destroy`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2.extensions import connection
+from rich.table import Column, Table
+
+from localaws import cdk
+from localaws.aws import LocalAws
+from localaws.certificates import Certificates
+from localaws.run import STATE, Run, new_run
+from localaws.steps import Step, Steps
+
+STEPS, STEPS_WHEN_KEPT = 8, 6
+AFTERWARDS = """
+It is still running. To look inside, to deploy a change of yours, to let other tools see it, and to stop it:
+
+  .venv/bin/python -m localaws query "select * from queries"
+  .venv/bin/python -m localaws deploy
+  eval "$(.venv/bin/python -m localaws env)"
+  .venv/bin/python -m localaws down
+
+Logs: {folder}"""
+
+
+@dataclass
+class Demo:
+    """One demo; `keep` leaves everything running at the end."""
+
+    steps: Steps
+    keep: bool = False
+
+    def run(self) -> None:
+        """Run it; whatever happens, and Ctrl-C, leaves nothing running."""
+        run = new_run()
+        with ThreadPoolExecutor(1) as pool:
+            # The app is synthesized while the local AWS starts and is bootstrapped: it needs neither.
+            assembly = pool.submit(_synthesize, run)
+            aws = self._start(run)
+            try:
+                self._deploy_and_look(aws, assembly)
+                if not self.keep:
+                    self._destroy(aws, assembly.result())
+            except BaseException:
+                self.steps.console.print("stopping the local AWS …")
+                aws.stop()
+                raise
+        if self.keep:
+            self._say_how_to_go_on(aws)
+        else:
+            self._stop(aws)
+        self.steps.console.print(f"\n{self.steps.seconds:.0f} s in all", highlight=False)
+
+    def _start(self, run: Run) -> LocalAws:
+        with self.steps.step("start the local AWS") as step:
+            aws = LocalAws.start(run, keep=self.keep)
+            step.result = f"{aws.endpoint}, every request signed and every policy evaluated"
+            return aws
+
+    def _deploy_and_look(self, aws: LocalAws, assembly: Future[Path]) -> None:
+        self._bootstrap(aws)
+        outputs = self._deploy(aws, assembly)
+        self._show_migration(aws, outputs)
+        self._write_a_row(aws, outputs["QuerierFunction"])
+        self._show_queries(aws)
+
+    def _bootstrap(self, aws: LocalAws) -> None:
+        with self.steps.step("cdk bootstrap") as step:
+            cdk.Cdk(aws, _noting(step)).bootstrap()
+
+    def _deploy(self, aws: LocalAws, assembly: Future[Path]) -> Mapping[str, str]:
+        with self.steps.step("cdk synth, begun with the first step") as step:
+            synthesized = assembly.result()
+            resources = _number_of_resources(synthesized)
+            step.result = f"{resources} resources"
+        with self.steps.step("cdk deploy") as step:
+            outputs = cdk.Cdk(aws, _noting(step)).deploy(synthesized)
+            [database] = aws.databases()
+            step.result = f"{resources} resources; PostgreSQL {database.version} ({database.kind}) behind RDS"
+            return outputs
+
+    def _show_migration(self, aws: LocalAws, outputs: Mapping[str, str]) -> None:
+        table = Table("what", Column("came of it", overflow="fold"), title="the migration", title_justify="left")
+        table.add_row("revision reached", outputs["Revision"])
+        table.add_row(
+            "revisions applied", f"{outputs['RevisionsApplied']}, in {float(outputs['UpgradeSeconds']):.2f} s"
+        )
+        for login in dict.fromkeys(aws.logins()):
+            table.add_row(f"login {login.user}", f"by a token of the role {login.principal.split('/')[1]}")
+        self.steps.console.print(table)
+
+    def _write_a_row(self, aws: LocalAws, function: str) -> None:
+        with self.steps.step("invoke the querier, as its schedule does") as step:
+            step.result = json.dumps(aws.invoke(function, {}))
+
+    def _show_queries(self, aws: LocalAws) -> None:
+        with self.steps.step("select * from queries"), closing(aws.connect()) as database:
+            table = rows_of(database, "select * from queries order by id")
+        self.steps.console.print(table)
+
+    def _destroy(self, aws: LocalAws, assembly: Path) -> None:
+        with self.steps.step("cdk destroy") as step:
+            cdk.Cdk(aws, _noting(step)).destroy(assembly)
+
+    def _stop(self, aws: LocalAws) -> None:
+        with self.steps.step("stop the local AWS"):
+            aws.stop()
+
+    def _say_how_to_go_on(self, aws: LocalAws) -> None:
+        self.steps.console.print(AFTERWARDS.format(folder=aws.run.folder), highlight=False, markup=False)
+
+
+def rows_of(database: connection, sql: str) -> Table:
+    """Return what a query answers, as a table to print."""
+    with database.cursor() as cursor:
+        cursor.execute(sql)
+        table = Table(*(Column(column.name, overflow="fold") for column in cursor.description or ()))
+        for row in cursor.fetchall() if cursor.description else ():
+            table.add_row(*(str(value) for value in row))
+    database.commit()
+    return table
+
+
+def deploy(aws: LocalAws, steps: Steps) -> None:
+    """Deploy the checkout as it is to a local AWS that is running."""
+    with steps.step("cdk synth"):
+        assembly = _synthesize(aws.run)
+    with steps.step("cdk deploy") as step:
+        outputs = cdk.Cdk(aws, _noting(step)).deploy(assembly)
+        step.result = f"revision {outputs['Revision']}"
+
+
+def _synthesize(run: Run) -> Path:
+    authority = Certificates(STATE / "ca")
+    return cdk.synth(run.folder / "cdk.out", context=cdk.local_context(authority.ca_path))
+
+
+def _number_of_resources(assembly: Path) -> int:
+    template = json.loads((assembly / f"{cdk.STACK}.template.json").read_text())
+    return len(template["Resources"])
+
+
+def _noting(step: Step) -> cdk.Progress:
+    def note(event: cdk.StackEvent) -> None:
+        count = f"{event.done}/{event.total}" if event.total else f"{event.done}"
+        step.note(f"{count}  {event.resource}")
+
+    return note

@@ -1,0 +1,183 @@
+"""Every name of ministack's that is not public and that we use, each with its reason: here and nowhere else.
+
+ministack is pinned to one version for this. `tests/unit/test_localaws_ministack.py` says what we assume of these
+names; when a new version fails it, this file is where to look. Importing it imports ministack, which reads its
+configuration from the environment once, at import: only the emulator's own process does so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ministack import app as _app
+from ministack.core import iam_evaluator as _iam
+from ministack.core import lambda_runtime as _lambda_runtime
+from ministack.core import responses as _responses
+from ministack.services import ec2 as _ec2
+from ministack.services import lambda_svc as _lambda
+from ministack.services import rds as _rds
+from ministack.services import secretsmanager as _secrets
+from ministack.services.cloudformation import provisioners as _provisioners
+from ministack.services.cloudformation import stacks as _stacks
+
+type Properties = dict[str, Any]
+type Attributes = dict[str, str]
+type Create = Callable[[str, Properties, str], tuple[str, Attributes]]
+type Update = Callable[[str, Properties, Properties, str, str], tuple[str, Attributes]]
+type Delete = Callable[[str, Properties], None]
+
+asgi_app = _app.app
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """How CloudFormation makes, changes and removes a resource of one type.
+
+    `create(logical id, properties, stack)` and `update(physical id, old, new, stack, logical id)` answer the physical
+    id and the attributes for `Fn::GetAtt`. A type without `update` is created anew by ministack on every change.
+    """
+
+    create: Create
+    delete: Delete
+    update: Update | None = None
+
+    @classmethod
+    def registered(cls, name: str) -> ResourceType:
+        """Return ministack's own handler of the type."""
+        handler = _provisioners._RESOURCE_HANDLERS[name]  # noqa: SLF001  # there is no public registry
+        return cls(create=handler["create"], delete=handler["delete"], update=handler.get("update"))
+
+    def register(self, name: str, *, slow: bool = False) -> None:
+        """Serve the type from now on; a `slow` one on a thread of its own, since the event loop serves everything."""
+        handler: dict[str, Any] = {"create": self.create, "delete": self.delete}
+        if self.update:
+            handler |= {"update": self.update, "update_with_logical_id": True}
+        # ministack has no way to add a type, and refuses a template with an unknown one.
+        _provisioners._RESOURCE_HANDLERS[name] = {  # noqa: SLF001
+            **_provisioners._RESOURCE_HANDLERS.get(name, {}),  # noqa: SLF001
+            **handler,
+        }
+        if slow:
+            _run_off_the_loop(name)
+
+
+def _run_off_the_loop(resource_type: str) -> None:
+    original = _stacks._runs_on_worker_thread  # noqa: SLF001  # the only place where ministack decides it
+    _stacks._runs_on_worker_thread = lambda name: name == resource_type or original(name)  # noqa: SLF001
+
+
+def ec2(action: str, parameters: dict[str, object]) -> str:
+    """Call an action of the EC2 API in process and return the XML answered; raise ValueError with EC2's words."""
+    given = {name: [str(value)] for name, value in parameters.items() if value is not None}
+    status, _, body = _ec2._ACTION_MAP[action](given)  # noqa: SLF001  # EC2's dispatch table; the names in it are AWS's
+    text = body.decode() if isinstance(body, bytes) else str(body)
+    if status >= 400:  # noqa: PLR2004  # HTTP's boundary
+        raise ValueError(" ".join(re.sub(r"<[^>]+>", " ", text).split()))
+    return text
+
+
+def tag_ec2(physical_id: str, properties: Properties) -> None:
+    """Give an EC2 resource the tags of its template."""
+    _provisioners._ec2_apply_tags(physical_id, properties)  # noqa: SLF001  # EC2's CreateTags would re-parse them
+
+
+def database_instance(identifier: str) -> dict[str, Any]:
+    """Return RDS's live record of an instance in the account and region of the running request."""
+    record: dict[str, Any] = _rds._instances[identifier]  # noqa: SLF001  # the API hides the master password
+    return record
+
+
+def database_attributes(record: dict[str, Any]) -> Attributes:
+    """Return what `Fn::GetAtt` of the instance answers."""
+    attributes: Attributes = _provisioners._rds_db_instance_attrs(record)  # noqa: SLF001  # endpoint included
+    return attributes
+
+
+def secret_name(arn: str) -> str:
+    """Return the name under which ministack keeps a secret."""
+    name, _ = _secrets._resolve(arn)  # noqa: SLF001  # a secret's name cannot be cut out of its ARN
+    return str(name or arn)
+
+
+def account_and_region() -> tuple[str, str]:
+    """Return those of the running request."""
+    return _responses.get_account_id(), _responses.get_region()
+
+
+resolve_credential = _iam.resolve_credential
+"""(access key, account) -> ResolvedCredential | CredentialResolutionError: root, users and sessions alike."""
+
+
+def is_allowed(access_key: str, *, action: str, resource_arn: str, account: str, region: str) -> tuple[str, str]:
+    """Evaluate the policies of the key's principal; return its ARN and IAM's decision ("Allow", "ImplicitDeny", …)."""
+    with _responses.request_scope(account, region):  # policies are looked up in the account of the running request
+        principal = _iam.resolve_principal(access_key, account)
+        if isinstance(principal, _iam.AuthError):
+            return access_key, principal.message
+        if principal.policies is None:  # the account's root: nothing is evaluated
+            return principal.arn, "Allow"
+        context = _iam.EvalContext(
+            principal_arn=principal.arn,
+            principal_type=principal.type,
+            principal_account=account,
+            action=action,
+            resource_arn=resource_arn,
+            region=region,
+            principal_keys=principal.keys,
+        )
+        return principal.arn, _iam.evaluate(context, principal.policies, *principal.limits).decision
+
+
+ExecutionEnvironmentBase = _lambda_runtime.Worker
+"""What ministack's pool of execution environments holds, leases and kills."""
+
+acquire_environment = _lambda_runtime.acquire_worker
+release_environment = _lambda_runtime.release_worker
+execution_credentials = _lambda_runtime.execution_credentials
+kill_execution_environments = _lambda_runtime.reset
+trace_id = _lambda._xray_trace_id_for_invocation  # noqa: SLF001  # X-Ray's header for a function with tracing on
+
+
+def end_environments(function: str) -> None:
+    """Kill the execution environments of a function in the account and region of the running request."""
+    account, region = account_and_region()
+    _lambda_runtime.invalidate_worker(function, account=account, region=region)
+
+
+def replace_python_executor(
+    executor: Callable[[dict[str, Any], Any, str], dict[str, Any]], environment: type[Any]
+) -> None:
+    """Run Python functions by `executor`, in pooled `environment`s; Node.js functions stay with ministack.
+
+    ministack runs Python functions with its own interpreter and packages, in its own environment variables, and
+    answers every exception with the same errorType.
+    """
+    original_execute = _lambda._execute_function_warm  # noqa: SLF001  # what every invocation passes through
+    original_class = _lambda_runtime._worker_class_for  # noqa: SLF001  # what the pool makes
+
+    def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
+        runs_python = function["config"]["Runtime"].startswith("python")
+        answer: dict[str, Any] = (executor if runs_python else original_execute)(function, event, request_id)
+        return answer
+
+    def class_for(config: dict[str, Any]) -> type[Any]:
+        chosen: type[Any] = environment if config["Runtime"].startswith("python") else original_class(config)
+        return chosen
+
+    _lambda._execute_function_warm = execute  # noqa: SLF001
+    _lambda_runtime._worker_class_for = class_for  # noqa: SLF001
+
+
+def trust_only_the_configured_root() -> None:
+    """Make one key the account's root. ministack takes "test", twelve digits and no key at all for it, unverified."""
+    configured = os.environ["AWS_ACCESS_KEY_ID"]
+    _iam.is_root_access_key = lambda access_key: access_key == configured
+
+
+def keep_away_from_docker() -> None:
+    """Stop ministack from looking for Docker: at start it removes every container that carries its label."""
+    _app._docker_socket_present = lambda: False  # noqa: SLF001

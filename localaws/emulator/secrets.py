@@ -1,0 +1,28 @@
+"""Secrets whose `Ref` is their ARN, as on AWS. ministack's is the name, and a policy on a name allows nothing."""
+
+from __future__ import annotations
+
+from localaws.emulator.ministack import Attributes, Properties, ResourceType, secret_name
+
+TYPE = "AWS::SecretsManager::Secret"
+
+
+def register() -> None:
+    """Make ARNs the physical ids of the secrets that CloudFormation makes from now on."""
+    by_name = ResourceType.registered(TYPE)
+    update_by_name = by_name.update
+    if update_by_name is None:
+        raise RuntimeError(f"ministack no longer updates {TYPE}")
+
+    def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Attributes]:
+        _, attributes = by_name.create(logical_id, properties, stack)
+        return attributes["Id"], attributes
+
+    def update(arn: str, old: Properties, new: Properties, stack: str, logical_id: str) -> tuple[str, Attributes]:
+        _, attributes = update_by_name(secret_name(arn), old, new, stack, logical_id)
+        return attributes["Id"], attributes
+
+    def delete(arn: str, properties: Properties) -> None:
+        by_name.delete(secret_name(arn), properties)
+
+    ResourceType(create, delete, update).register(TYPE)

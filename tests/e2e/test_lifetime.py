@@ -1,0 +1,141 @@
+"""What is left of a local AWS when it ends, however it ends: nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import boto3
+import psycopg2
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError, WaiterError
+
+from localaws.aws import Database, LocalAws
+from localaws.run import CHECKOUT, REGION
+from tests.e2e.processes import alive, descendants, wait_until_gone
+
+PASSWORD = "a-password-of-the-test"
+DATABASE = {
+    "Type": "AWS::RDS::DBInstance",
+    "Properties": {
+        "Engine": "postgres",
+        "EngineVersion": "17",
+        "DBInstanceClass": "db.t4g.large",
+        "AllocatedStorage": "20",
+        "DBName": "app",
+        "MasterUsername": "postgres",
+        "MasterUserPassword": PASSWORD,
+        "EnableIAMDatabaseAuthentication": True,
+        "DeletionProtection": {"Ref": "Protected"},
+    },
+}
+TEMPLATE = {
+    "Parameters": {"Protected": {"Type": "String", "Default": "false"}},
+    "Resources": {"Database": DATABASE},
+}
+
+
+def make_stack(aws: LocalAws, name: str, *, protected: bool = False) -> None:
+    """Make a stack that is a database and nothing else."""
+    cloudformation = aws.client("cloudformation")
+    parameters = [{"ParameterKey": "Protected", "ParameterValue": str(protected).lower()}]
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(TEMPLATE), Parameters=parameters)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+@pytest.fixture
+def own_aws() -> Iterator[LocalAws]:
+    """Return a local AWS of the test's own, with a database."""
+    with LocalAws.start() as started:
+        make_stack(started, "one")
+        yield started
+
+
+def test_stopping_ends_every_process(own_aws: LocalAws) -> None:
+    processes = {own_aws.state.pid} | descendants(own_aws.state.pid)
+    assert len(alive(processes)) > 1
+    own_aws.stop()
+    assert wait_until_gone(processes, 10) == set()
+    assert not own_aws.run.temporary.exists()
+
+
+def test_a_killed_emulator_takes_everything_with_it(own_aws: LocalAws) -> None:
+    processes = {own_aws.state.pid} | descendants(own_aws.state.pid)
+    os.kill(own_aws.state.pid, signal.SIGKILL)
+    assert wait_until_gone(processes, 10) == set()
+
+
+def test_the_emulator_ends_with_the_process_that_started_it() -> None:
+    start = "import os; from localaws.aws import LocalAws; print(LocalAws.start().state.pid, flush=True)"
+    command = [sys.executable, "-c", f"{start}; os.kill(os.getpid(), 9)"]
+    killed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert wait_until_gone([int(killed.stdout)], 10) == set()
+
+
+@pytest.fixture(scope="module")
+def protected(aws: LocalAws) -> Database:
+    """Return a database that is protected from deletion."""
+    make_stack(aws, "protected", protected=True)
+    [database] = aws.databases()
+    return database
+
+
+def test_a_database_lets_its_master_in_by_password_over_tls_only(aws: LocalAws, protected: Database) -> None:
+    where = f"host={protected.host} port={protected.port} dbname=app user=postgres password={PASSWORD}"
+    psycopg2.connect(f"{where} sslmode=verify-full sslrootcert={aws.ca_path}").close()
+    with pytest.raises(psycopg2.OperationalError, match="no encryption"):
+        psycopg2.connect(f"{where} sslmode=disable")
+
+
+def test_an_interrupted_demo_leaves_nothing_running() -> None:
+    command = [sys.executable, "-m", "localaws", "demo"]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, start_new_session=True) as demo:
+        assert demo.stdout
+        next(line for line in demo.stdout if "cdk bootstrap" in line)
+        processes = descendants(demo.pid)
+        assert len(processes) > 1
+        os.killpg(demo.pid, signal.SIGINT)  # as Ctrl-C does
+        assert "stopping the local AWS" in demo.stdout.read()
+        assert demo.wait() == 130
+    assert wait_until_gone(processes, 10) == set()
+
+
+def test_a_protected_database_is_not_deleted(aws: LocalAws, protected: Database) -> None:
+    cloudformation = aws.client("cloudformation")
+    cloudformation.delete_stack(StackName="protected")
+    with pytest.raises(WaiterError, match="DELETE_FAILED"):
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName="protected", WaiterConfig={"Delay": 1})
+    aws.client("rds").modify_db_instance(DBInstanceIdentifier=protected.identifier, DeletionProtection=False)
+    cloudformation.delete_stack(StackName="protected")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="protected", WaiterConfig={"Delay": 1})
+    assert aws.databases() == []
+
+
+def test_a_request_signed_with_another_secret_is_refused(aws: LocalAws) -> None:
+    forger = replace(aws, state=replace(aws.state, secret_key="not the secret"))
+    with pytest.raises(ClientError, match="signature we calculated does not match"):
+        forger.client("lambda").list_functions()
+
+
+@pytest.mark.parametrize("key", ["test", "000000000000", "AKIAUNKNOWN000000000"])
+def test_a_key_that_was_never_given_out_is_refused(aws: LocalAws, key: str) -> None:
+    stranger = replace(aws, state=replace(aws.state, access_key=key))
+    with pytest.raises(ClientError, match=r"UnrecognizedClient|InvalidClientTokenId"):
+        stranger.client("lambda").list_functions()
+
+
+def test_an_unsigned_request_is_refused(aws: LocalAws) -> None:
+    unsigned = boto3.client(
+        "lambda",
+        REGION,
+        endpoint_url=aws.endpoint,
+        verify=str(aws.ca_path),
+        config=Config(signature_version=UNSIGNED, proxies={}),
+    )
+    with pytest.raises(ClientError, match="MissingAuthenticationToken"):
+        unsigned.list_functions()

@@ -1,0 +1,55 @@
+"""Reading what the CDK CLI and CloudFormation say."""
+
+from pathlib import Path
+
+from localaws.cdk import EVENT, CdkError, failure_reasons
+
+LINE = (
+    "PrivateDatabase | 41/95 | 5:23:51 PM | CREATE_COMPLETE         | AWS::EC2::Subnet                      |"
+    " Network/Vpc/PublicSubnet2/Subnet (NetworkVpcPublicSubnet2Subnet691E08A3) "
+)
+
+
+def test_a_line_of_progress_is_understood() -> None:
+    found = EVENT.match(LINE)
+    assert found
+    assert found.groupdict() == {
+        "done": "41",
+        "total": "95",
+        "status": "CREATE_COMPLETE",
+        "type": "AWS::EC2::Subnet",
+        "resource": "Network/Vpc/PublicSubnet2/Subnet",
+    }
+
+
+def test_a_line_of_progress_without_a_total_is_understood() -> None:
+    found = EVENT.match(LINE.replace("41/95", " 41"))
+    assert found
+    assert (found["done"], found["total"]) == ("41", None)
+
+
+def test_other_lines_are_no_progress() -> None:
+    assert not EVENT.match("✅  PrivateDatabase")
+
+
+def test_the_reason_of_a_failure_is_what_the_function_said_without_the_frameworks_trace() -> None:
+    reason = (
+        "Error: revision broken: 42P07 already exists\n\nLogs: /aws/lambda/migrator\n\n    at invokeUserFunction (…)"
+    )
+    events = [
+        {"LogicalResourceId": "Vpc", "ResourceStatus": "CREATE_COMPLETE", "ResourceStatusReason": ""},
+        {"LogicalResourceId": "Upgrade", "ResourceStatus": "UPDATE_FAILED", "ResourceStatusReason": reason},
+    ]
+    assert failure_reasons(events) == {"Upgrade": "Error: revision broken: 42P07 already exists"}
+
+
+def test_an_error_names_the_resources_that_failed_and_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "deploy.log"
+    error = CdkError("deploy", {"Upgrade": "42P07"}, log)
+    assert str(error) == f"cdk deploy failed: Upgrade: 42P07 (log: {log})"
+
+
+def test_an_error_without_reasons_quotes_the_last_line(tmp_path: Path) -> None:
+    log = tmp_path / "synth.log"
+    log.write_text("something\nerror: stage is 'x', it should be dev or prod\n\n")
+    assert "error: stage is 'x'" in str(CdkError("synth", {}, log))

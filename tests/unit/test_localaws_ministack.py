@@ -1,0 +1,123 @@
+"""What `localaws/emulator/ministack.py` assumes of ministack's private names: no new version changes them unseen."""
+
+import inspect
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+
+import pytest
+
+from localaws.run import STATE
+
+os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing it writes files, into /tmp unless told otherwise
+
+from ministack import app
+from ministack.core import iam_evaluator, lambda_runtime, responses
+from ministack.services import ec2, lambda_svc, rds, secretsmanager
+from ministack.services.cloudformation import provisioners, stacks
+
+from localaws.emulator import ministack, network
+
+PINNED = "1.5.33"
+HINT = "ministack has changed: see localaws/emulator/ministack.py, which uses this private name"
+
+
+def parameters(function: Callable[..., object]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def test_ministack_is_the_version_whose_private_names_were_read() -> None:
+    assert version("ministack") == PINNED, (
+        "read localaws/emulator/ministack.py against the new version, then change PINNED"
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (stacks._runs_on_worker_thread, ["resource_type"]),
+        (provisioners._ec2_apply_tags, ["physical_id", "props", "old_props"]),
+        (provisioners._rds_db_instance_attrs, ["instance"]),
+        (lambda_svc._execute_function_warm, ["func", "event", "request_id"]),
+        (lambda_svc._xray_trace_id_for_invocation, ["config", "inbound_trace_header"]),
+        (lambda_runtime._worker_class_for, ["config"]),
+        (lambda_runtime.acquire_worker, ["func_name", "config", "code_zip", "qualifier", "max_concurrency"]),
+        (lambda_runtime.invalidate_worker, ["func_name", "qualifier", "account", "region"]),
+        (lambda_runtime.release_worker, ["worker"]),
+        (lambda_runtime.execution_credentials, ["config"]),
+        (lambda_runtime.reset, []),
+        (lambda_runtime.Worker.__init__, ["self", "func_name", "config", "code_zip"]),
+        (iam_evaluator.resolve_credential, ["access_key_id", "account_id", "session_token"]),
+        (iam_evaluator.resolve_principal, ["access_key_id", "account_id", "credential"]),
+        (iam_evaluator.is_root_access_key, ["access_key_id"]),
+        (responses.request_scope, ["account_id", "region"]),
+        (secretsmanager._resolve, ["secret_id", "use_arn_scope"]),
+        (app._docker_socket_present, []),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", None),
+)
+def test_a_function_that_is_called_or_replaced_has_the_parameters_we_know(
+    function: Callable[..., object], expected: list[str]
+) -> None:
+    assert parameters(function) == expected, HINT
+
+
+def test_what_is_replaced_is_looked_up_in_its_module_each_time() -> None:
+    assert "_runs_on_worker_thread(" in inspect.getsource(stacks._deploy_stack_async), HINT
+    assert "_worker_class_for(" in inspect.getsource(lambda_runtime.acquire_worker), HINT
+    assert "_execute_function_warm(" in inspect.getsource(lambda_svc._execute_function_dispatch), HINT
+    assert "is_root_access_key(" in inspect.getsource(iam_evaluator._is_root_key), HINT
+    assert "_docker_socket_present(" in inspect.getsource(app._reaper_docker_client), HINT
+
+
+@pytest.mark.parametrize("name", ["AWS::RDS::DBInstance", "AWS::SecretsManager::Secret", "AWS::Lambda::Function"])
+def test_the_types_that_are_wrapped_can_be_made_changed_and_removed(name: str) -> None:
+    assert ministack.ResourceType.registered(name).update, HINT
+
+
+@pytest.mark.parametrize("name", ["EIP", "NatGateway", "FlowLog", "SecurityGroupIngress", "SecurityGroupEgress"])
+def test_the_types_that_are_added_are_still_missing(name: str) -> None:
+    assert f"AWS::EC2::{name}" not in provisioners._RESOURCE_HANDLERS, f"ministack now has {name}: ours can go"
+
+
+def test_the_pool_ends_an_environment_by_the_fields_that_ours_sets() -> None:
+    source = inspect.getsource(lambda_runtime.kill_workers) + inspect.getsource(lambda_runtime.Worker._discard_tmpdir)
+    assert "worker._proc" in source, HINT
+    assert "self._tmpdir" in source, HINT
+
+
+def test_the_database_record_has_what_we_read_and_change() -> None:
+    source = inspect.getsource(provisioners._rds_db_instance_create)
+    names = ["_MasterUserPassword", "MasterUsername", "DBName", "DbiResourceId", "Endpoint"]
+    assert not [name for name in names if f'"{name}"' not in source], HINT
+    assert isinstance(rds._instances, responses.AccountRegionScopedDict), HINT
+
+
+def test_a_security_group_rule_of_its_own_is_added_to_the_group_and_taken_away_again() -> None:
+    made = ministack.ec2("CreateSecurityGroup", {"GroupName": "test", "GroupDescription": "test"})
+    group = network._element(made, "groupId")
+    ingress = network.security_group_rule("Ingress")
+    properties = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIp": "10.0.0.0/16"}
+    rule, attributes = ingress.create("Rule", properties, "stack")
+    assert attributes == {"Id": rule}
+    assert [found["FromPort"] for found in ec2._security_groups[group]["IpPermissions"]] == [5432]
+    ingress.delete(rule, properties)
+    assert ec2._security_groups[group]["IpPermissions"] == []
+
+
+def test_a_rule_for_a_group_that_does_not_exist_is_refused_with_ec2s_words() -> None:
+    with pytest.raises(ValueError, match=r"InvalidGroup.NotFound Security group sg-none not found"):
+        network.security_group_rule("Egress").create("Rule", {"GroupId": "sg-none", "IpProtocol": "-1"}, "stack")
+
+
+def test_an_address_a_gateway_and_a_flow_log_are_made_and_removed() -> None:
+    address, attributes = network.create_address("Eip", {"Tags": [{"Key": "Name", "Value": "eip"}]}, "stack")
+    assert address == f"{attributes['PublicIp']}|{attributes['AllocationId']}"
+    gateway, _ = network.create_nat_gateway("Nat", {"SubnetId": "subnet-1", "AllocationId": "eipalloc-1"}, "stack")
+    flow_log, _ = network.create_flow_log("Log", {"ResourceId": "vpc-1", "ResourceType": "VPC"}, "stack")
+    assert ec2._flow_logs[flow_log]["ResourceId"] == "vpc-1"
+    network.delete_flow_log(flow_log, {})
+    network.delete_nat_gateway(gateway, {})
+    network.delete_address(address, {})
+    assert flow_log not in ec2._flow_logs
+    assert attributes["AllocationId"] not in ec2._addresses

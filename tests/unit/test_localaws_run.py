@@ -1,0 +1,68 @@
+"""Folders of runs: who is alive, and what is left of the others."""
+
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localaws import run as runs
+from localaws.run import Run, State, living_runs, new_run
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(runs, "STATE", tmp_path / ".localaws")
+    yield
+    for folder in (tmp_path / ".localaws" / "runs").iterdir():
+        shutil.rmtree(Run(folder).temporary)
+
+
+def hold(run: Run, held: "multiprocessing.Event") -> None:  # type: ignore[valid-type]  # a factory, typed as a function
+    run.hold()
+    held.set()  # type: ignore[attr-defined]
+    time.sleep(60)
+
+
+def test_a_run_is_alive_for_as_long_as_the_process_that_holds_it() -> None:
+    run, spawn = new_run(), multiprocessing.get_context("spawn")
+    assert not run.is_alive()
+    held = spawn.Event()
+    process = spawn.Process(target=hold, args=(run, held))
+    process.start()
+    assert held.wait(10)
+    assert run.is_alive()
+    assert list(living_runs()) == [run]
+    process.kill()
+    process.join()
+    assert not run.is_alive()
+
+
+def test_the_folder_of_a_run_is_its_owners_only() -> None:
+    run = new_run()
+    assert run.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_temporary_folder_is_short_enough_for_sockets_and_open_to_the_servers_user() -> None:
+    run = new_run()
+    assert len(str(run.temporary)) < 50
+    assert run.temporary.stat().st_mode & 0o777 == 0o711
+
+
+def test_a_run_says_where_it_is() -> None:
+    run, state = new_run(), State(pid=1, port=2, access_key="key", secret_key="secret")
+    assert run.state() is None
+    run.write_state(state)
+    assert run.state() == state
+
+
+def test_the_logs_of_the_last_runs_are_kept_and_older_ones_removed() -> None:
+    past = [new_run() for _ in range(8)]
+    for number, run in enumerate(past):
+        moved = run.folder.rename(run.folder.with_name(f"0101-00000{number}"))
+        os.utime(moved, (0, 0))
+    new_run()
+    assert sorted(path.name for path in (runs.STATE / "runs").iterdir())[:5] == [f"0101-00000{n}" for n in range(3, 8)]
