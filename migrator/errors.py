@@ -17,6 +17,14 @@ class UpgradeError(MigratorError):
     """The schema could not be brought to head; the revisions before the failed one stay applied."""
 
 
+class LockNotAvailableError(UpgradeError):
+    """A table of the revision was in use for longer than its lock_timeout: worth another try."""
+
+
+class ConnectionLostError(UpgradeError):
+    """The server went away during the upgrade: worth starting over from what the database says."""
+
+
 class UnknownRevisionError(UpgradeError):
     """The database is at a revision that neither this deployment nor the one before it has."""
 

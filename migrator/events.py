@@ -23,17 +23,22 @@ def request_type(event: Event) -> RequestType:
     kind = event.get("RequestType")
     allowed = get_args(RequestType.__value__)
     if kind not in allowed:
-        raise EventError(f"RequestType is {kind!r}, allowed are {', '.join(allowed)}")
+        raise EventError(f"RequestType is {_shown(kind)}, allowed are {', '.join(allowed)}")
     return cast("RequestType", kind)
 
 
 @dataclass(frozen=True)
 class UpgradeRequest:
-    """Properties of Custom::AlembicUpgrade: the history to bring the database to, and the one deployed before."""
+    """Properties of Custom::AlembicUpgrade: the history to bring the database to, and the one deployed before.
+
+    `request_id` is the same in all invocations for one event, which may be several.
+    """
 
     scripts_digest: str
     revisions: tuple[str, ...]
     old_revisions: tuple[str, ...] = ()
+    stack_id: str = ""
+    request_id: str = ""
 
     @property
     def head(self) -> str:
@@ -52,7 +57,13 @@ class UpgradeRequest:
             properties.problem("Revisions", [], "one revision at least")
         old = _Properties(event, "OldResourceProperties") if request_type(event) == "Update" else None
         properties.check()
-        return cls(digest, revisions, old.names("Revisions") if old else ())
+        return cls(
+            scripts_digest=digest,
+            revisions=revisions,
+            old_revisions=old.names("Revisions") if old else (),
+            stack_id=str(event.get("StackId", "")),
+            request_id=str(event.get("RequestId", "")),
+        )
 
 
 @dataclass(frozen=True)
@@ -115,11 +126,13 @@ class _Properties:
         return tuple(value)
 
     def problem(self, name: str, value: object, allowed: str) -> None:
-        shown = "missing" if value is None else repr(value)
-        if len(shown) > _SHOWN:
-            shown = shown[:_SHOWN] + "..."
-        self.wrong[name] = f"{name} is {shown}, allowed: {allowed}"
+        self.wrong[name] = f"{name} is {_shown(value)}, allowed: {allowed}"
 
     def check(self) -> None:
         if self.wrong:
             raise EventError(f"bad {self.key}: {'; '.join(self.wrong.values())}")
+
+
+def _shown(value: object) -> str:
+    shown = "missing" if value is None else repr(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."

@@ -1,7 +1,5 @@
 """One upgrade at a time: an advisory lock that lives as long as the session that took it."""
 
-import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +7,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.errors import LockTimeoutError
+from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 
 # Advisory locks are per database, so that one key serves every schema; it spells "upgrade".
@@ -30,10 +29,10 @@ def upgrade_lock(session: Connection, deadline: Deadline) -> Iterator[None]:
     Polls instead of waiting in the server: CREATE INDEX CONCURRENTLY waits for every older snapshot, that of a
     blocked pg_advisory_lock() among them, while it waits for the lock: a deadlock.
     """
+    backoff = Backoff(_PAUSE_SECONDS, _PAUSE_SECONDS)
     while not _try_lock(session):
-        if deadline.seconds_left <= _PAUSE_SECONDS:
+        if not backoff.pause(deadline):
             raise LockTimeoutError(f"another upgrade is still running: {_holder(session)}")
-        time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not cryptography
     try:
         yield
     finally:

@@ -15,8 +15,10 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from migrator.events import Event, UpgradeRequest, request_type
 from migrator.failure import fail_briefly
+from migrator.history import Totals
 from migrator.plan import Plan
-from migrator.upgrade import Outcome, upgrade
+from migrator.settings import UpgradeSettings
+from migrator.upgrade import Outcome, Run, upgrade
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from rds_iam.settings import DatabaseSettings
@@ -24,7 +26,6 @@ from rds_iam.settings import DatabaseSettings
 PHYSICAL_ID = "alembic-upgrade"
 # What is left to report a failure when the deadline of the work has passed.
 _RESERVE_SECONDS = 15.0
-_SESSION = {"lock_timeout": "3s", "client_connection_check_interval": "2s"}
 
 logger = Logger()
 metrics = Metrics()
@@ -49,36 +50,50 @@ def is_complete(event: Event, context: LambdaContext) -> dict[str, object]:
     with fail_briefly("upgrade failed", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             return {"IsComplete": True}
-        request = UpgradeRequest.from_event(event)
-        deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
-        project = Path(os.environ["LAMBDA_TASK_ROOT"])
-        outcome = upgrade(request, project, _connect_until(deadline), deadline)
+        outcome = upgrade(_run(event, context))
         _report(outcome)
         return _response(outcome)
 
 
+def _run(event: Event, context: LambdaContext) -> Run:
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
+    return Run(
+        request=UpgradeRequest.from_event(event),
+        project=Path(os.environ["LAMBDA_TASK_ROOT"]),
+        connect=_connect_until(deadline),
+        deadline=deadline,
+        invocation=context.aws_request_id,
+    )
+
+
 def _connect_until(deadline: Deadline) -> Callable[[], Connection]:
     settings = DatabaseSettings.from_environment(os.environ)
-    return lambda: connect(settings, deadline, application_name=PHYSICAL_ID, server_settings=_SESSION)
+    session = UpgradeSettings.from_environment(os.environ).session()
+    return lambda: connect(settings, deadline, application_name=PHYSICAL_ID, server_settings=session)
 
 
 def _report(outcome: Outcome) -> None:
     heads = sorted(outcome.heads)
     logger.info("upgrade run", extra={"plan": outcome.plan.value, "heads": heads, "applied": outcome.applied})
+    ahead = outcome.plan is Plan.STAY_AHEAD
     metrics.add_metric(name="RevisionsApplied", unit=MetricUnit.Count, value=len(outcome.applied))
     metrics.add_metric(name="UpgradeSeconds", unit=MetricUnit.Seconds, value=outcome.seconds)
-    metrics.add_metric(name="AheadOfCode", unit=MetricUnit.Count, value=int(outcome.plan is Plan.STAY_AHEAD))
+    metrics.add_metric(name="UpgradeRetries", unit=MetricUnit.Count, value=outcome.retries)
+    metrics.add_metric(name="AheadOfCode", unit=MetricUnit.Count, value=int(ahead))
     metrics.flush_metrics()
-    if outcome.plan is Plan.STAY_AHEAD:
+    if ahead:
         logger.warning("the database is ahead of the code and stays there: this is a rollback", extra={"heads": heads})
 
 
 def _response(outcome: Outcome) -> dict[str, object]:
+    """Tell CloudFormation what the deployment did in all its invocations, or in this one where there is no history."""
     if not outcome.complete:
         return {"IsComplete": False}
+    totals = outcome.totals or Totals(len(outcome.applied), 1, outcome.seconds)
     data = {
         "Revision": ",".join(sorted(outcome.heads)),
-        "RevisionsApplied": len(outcome.applied),
-        "Seconds": round(outcome.seconds, 3),
+        "RevisionsApplied": totals.revisions,
+        "Invocations": max(1, totals.invocations),
+        "Seconds": round(totals.seconds, 3),
     }
     return {"IsComplete": True, "Data": data}

@@ -1,14 +1,13 @@
 """Connections to the database: by IAM token, over TLS that verifies the server, retried until a deadline."""
 
-import random
 import re
-import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 from rds_iam.errors import ConnectError
 from rds_iam.settings import DatabaseSettings
@@ -78,17 +77,15 @@ def open_connection(
 def retry_connect(attempt: Callable[[], Connection], deadline: Deadline, whom: str) -> Connection:
     """Call `attempt` until it returns a connection, with growing, jittered pauses; see `connect` for the errors."""
     refused_until = deadline.sooner(REFUSED_LOGIN_RETRY_SECONDS)
-    pause = _FIRST_PAUSE_SECONDS
+    backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return attempt()
         except psycopg2.OperationalError as exc:
             words = " ".join(str(exc).split())
-            end = refused_until if is_refused_login(exc) else deadline
-            if _PERMANENT.search(words) or end.seconds_left <= pause:
+            until = refused_until if is_refused_login(exc) else deadline
+            if _PERMANENT.search(words) or not backoff.pause(until):
                 raise ConnectError(f"cannot log in as {whom}: {words}") from exc
-        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not cryptography
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def is_refused_login(exc: psycopg2.OperationalError) -> bool:

@@ -7,6 +7,7 @@
 - `bootstrapped`: the same after the role bootstrap
 - `door`: the way into the default server, with whatever credentials
 - `role`, `iam_role`, `password_role`: a new login role: without more, in rds_iam, with the password `doors.PASSWORD`
+- `start_over`: a quick way back from what a test did to `bootstrapped`
 - `at_head`: `bootstrapped`, and then upgraded to the head of the project's own revisions
 - `database`: a new database on the default server, owned by the master, dropped after the test
 """
@@ -14,6 +15,7 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
 from migrator.events import RolesRequest, UpgradeRequest
 from migrator.roles import converge
-from migrator.upgrade import upgrade
+from migrator.upgrade import Run, upgrade
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
@@ -83,12 +85,25 @@ def bootstrapped(cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture
+def start_over(bootstrapped: Cluster) -> Iterator[Callable[[], None]]:
+    """Return a quick way back to an empty database."""
+    with bootstrapped.connect_as_master() as master:
+
+        def start_over() -> None:
+            bootstrapped.admin("DROP OWNED BY app_owner CASCADE")
+            converge(master, RolesRequest("app_owner", "migrator", ("querier",)))
+
+        yield start_over
+
+
+@pytest.fixture
 def at_head(bootstrapped: Cluster) -> None:
     """Bring the database to the head of the project's own revisions."""
     root = Path(__file__).parents[2]
     history = alembic_history.read(root)
     request = UpgradeRequest(history.digest, history.revisions)
-    upgrade(request, root, lambda: bootstrapped.connect_with_token("migrator"), Deadline.after(60))
+    connect = partial(bootstrapped.connect_with_token, "migrator")
+    upgrade(Run(request, root, connect, Deadline.after(60)))
 
 
 @pytest.fixture
@@ -99,9 +114,16 @@ def database(postgres: RunningPostgres) -> Iterator[str]:
     postgres.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="module")
+def untouched(postgres: RunningPostgres) -> RunningPostgres:
+    """Return the default server with a database that no bootstrap has closed to the public."""
+    Cluster(postgres).reset()
+    return postgres
+
+
 @pytest.fixture
-def door(postgres: RunningPostgres) -> Door:
-    return Door(postgres)
+def door(untouched: RunningPostgres) -> Door:
+    return Door(untouched)
 
 
 @pytest.fixture

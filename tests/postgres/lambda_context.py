@@ -10,12 +10,13 @@ class Context(LambdaContext):
     """A context that says how much time is left."""
 
     seconds_left: float = 60.0
+    request_id: str = "5ba0e1a2-2a5c-4f0e-9a0e-3a9a3e0a1c11"
 
     def __post_init__(self) -> None:
         self._function_name = "function"
         self._memory_limit_in_mb = 512
         self._invoked_function_arn = "arn:aws:lambda:eu-central-1:000000000000:function:function"
-        self._aws_request_id = "5ba0e1a2-2a5c-4f0e-9a0e-3a9a3e0a1c11"
+        self._aws_request_id = self.request_id
 
     def get_remaining_time_in_millis(self) -> int:  # type: ignore[override] # Powertools declares it without self
         """Return a constant: the handlers ask once."""

@@ -82,7 +82,7 @@ class Project:
         path.write_text(REVISION.format(revision=revision, down=down, depends_on=depends_on, body=text))
         self.revisions.append(revision)
 
-    def request(self, *, old: tuple[str, ...] = ()) -> UpgradeRequest:
+    def request(self, *, old: tuple[str, ...] = (), request_id: str = "request") -> UpgradeRequest:
         """Return what a template made from this project asks for."""
         digest = hashlib.sha256(" ".join(self.revisions).encode()).hexdigest()
-        return UpgradeRequest(digest, tuple(self.revisions), old)
+        return UpgradeRequest(digest, tuple(self.revisions), old, stack_id="stack", request_id=request_id)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
@@ -56,9 +57,9 @@ class Cluster:
             "PGSSLROOTCERT": str(settings.ssl_root_cert),
         }
 
-    def connect(self, user: str, *, password: str) -> Connection:
-        """Log in once, through the front door."""
-        return psycopg2.connect(
+    def connect(self, user: str, *, password: str, **options: Any) -> Connection:
+        """Log in once, through the front door; `options` are psycopg2's."""
+        connection: Connection = psycopg2.connect(
             host=self.postgres.host,
             port=self.postgres.port,
             dbname=SETTINGS.database,
@@ -66,7 +67,9 @@ class Cluster:
             password=password,
             sslmode="verify-full",
             sslrootcert=str(self.postgres.ca_path),
+            **options,
         )
+        return connection
 
     @contextmanager
     def connect_as_master(self) -> Iterator[Connection]:
@@ -77,9 +80,9 @@ class Cluster:
         finally:
             connection.close()
 
-    def connect_with_token(self, user: str) -> Connection:
+    def connect_with_token(self, user: str, **options: Any) -> Connection:
         """Log in once with a new token; the caller closes the connection."""
-        return self.connect(user, password=generate_token(self.settings(user), KEYS))
+        return self.connect(user, password=generate_token(self.settings(user), KEYS), **options)
 
     def admin(self, sql: str) -> list[tuple[object, ...]]:
         """Look inside, or tamper, as the server's own superuser."""

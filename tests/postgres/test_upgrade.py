@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from migrator.errors import LockTimeoutError, UnknownRevisionError, UpgradeError
 from migrator.lock import upgrade_lock
 from migrator.plan import Plan
-from migrator.upgrade import Outcome, upgrade
+from migrator.upgrade import Outcome, Run, upgrade
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
@@ -29,12 +30,9 @@ def run(bootstrapped: Cluster) -> Callable[..., Outcome]:
     """Upgrade as the migrator, by token."""
 
     def run(project: Project, *, old: tuple[str, ...] = (), seconds: float = 60.0) -> Outcome:
-        return upgrade(
-            project.request(old=old),
-            project.folder,
-            lambda: bootstrapped.connect_with_token("migrator"),
-            Deadline.after(seconds),
-        )
+        request = project.request(old=old)
+        connect = partial(bootstrapped.connect_with_token, "migrator")
+        return upgrade(Run(request, project.folder, connect, Deadline.after(seconds)))
 
     return run
 
@@ -48,10 +46,10 @@ def heads(cluster: Cluster) -> set[str]:
     return {str(version) for (version,) in cluster.admin("SELECT version_num FROM alembic_version")}
 
 
-type Run = Callable[..., Outcome]
+type Upgrade = Callable[..., Outcome]
 
 
-def test_an_empty_database_is_brought_to_head(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     outcome = run(project)
     assert (outcome.plan, outcome.applied, outcome.heads) == (Plan.UPGRADE, ("r1", "r2"), frozenset({"r2"}))
@@ -62,19 +60,19 @@ def test_an_empty_database_is_brought_to_head(run: Run, project: Project, bootst
     ]
 
 
-def test_a_database_at_head_is_not_touched(run: Run, project: Project) -> None:
+def test_a_database_at_head_is_not_touched(run: Upgrade, project: Project) -> None:
     run(project)
     outcome = run(project)
     assert (outcome.plan, outcome.applied, outcome.heads) == (Plan.NOTHING, (), frozenset({"r1"}))
 
 
-def test_alembic_is_not_imported_for_a_database_at_head(run: Run, project: Project) -> None:
+def test_alembic_is_not_imported_for_a_database_at_head(run: Upgrade, project: Project) -> None:
     run(project)
     (project.folder / "alembic.ini").unlink()
     assert run(project).plan is Plan.NOTHING
 
 
-def test_only_the_new_revision_is_applied(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_only_the_new_revision_is_applied(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     run(project)
     project.add("r2", "ALTER TABLE t ADD name text")
     assert run(project).applied == ("r2",)
@@ -82,7 +80,7 @@ def test_only_the_new_revision_is_applied(run: Run, project: Project, bootstrapp
 
 
 def test_a_failed_revision_leaves_no_trace_and_those_before_it_stay(
-    run: Run, project: Project, bootstrapped: Cluster
+    run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     project.add("r3", "ALTER TABLE t ADD more text", "ALTER TABLE nowhere ADD x int")
@@ -93,7 +91,7 @@ def test_a_failed_revision_leaves_no_trace_and_those_before_it_stay(
     assert columns(bootstrapped) == ["id", "name"]
 
 
-def test_the_next_run_goes_on_from_there(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_the_next_run_goes_on_from_there(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add("r2", "ALTER TABLE nowhere ADD x int")
     with pytest.raises(UpgradeError):
         run(project)
@@ -103,13 +101,13 @@ def test_the_next_run_goes_on_from_there(run: Run, project: Project, bootstrappe
     assert columns(bootstrapped) == ["id", "name"]
 
 
-def test_an_error_in_a_revisions_own_code_names_the_revision(run: Run, project: Project) -> None:
+def test_an_error_in_a_revisions_own_code_names_the_revision(run: Upgrade, project: Project) -> None:
     project.add("r2", body="raise KeyError('no such thing')")
     with pytest.raises(UpgradeError, match="revision r2 failed: KeyError: 'no such thing'"):
         run(project)
 
 
-def test_a_statement_that_needs_no_transaction_works(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_a_statement_that_needs_no_transaction_works(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add(
         "r2", body='with op.get_context().autocommit_block():\n    op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")'
     )
@@ -117,7 +115,7 @@ def test_a_statement_that_needs_no_transaction_works(run: Run, project: Project,
     assert bootstrapped.admin("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(True,)]
 
 
-def test_branches_and_their_merge_are_applied_in_order(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_branches_and_their_merge_are_applied_in_order(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add("b1", "ALTER TABLE t ADD b1 int", down="r1")
     project.add("b2", "ALTER TABLE t ADD b2 int", down="r1", depends_on="b1")
     project.add("merged", "ALTER TABLE t ADD merged int", down=("b1", "b2"))
@@ -126,16 +124,16 @@ def test_branches_and_their_merge_are_applied_in_order(run: Run, project: Projec
     assert heads(bootstrapped) == {"merged"}
 
 
-def test_an_env_that_ignores_the_connection_is_found_out(run: Run, project: Project) -> None:
+def test_an_env_that_ignores_the_connection_is_found_out(run: Upgrade, project: Project) -> None:
     (project.folder / "scripts" / "env.py").write_text("")
     with pytest.raises(
-        UpgradeError, match=r"revision r1 ran but did not record itself in alembic_version: env\.py must"
+        UpgradeError, match=r"revision r1 ran but did not record itself in the version table: env\.py must"
     ):
         run(project)
 
 
 def test_a_zip_with_another_history_than_the_template_is_refused(
-    run: Run, project: Project, bootstrapped: Cluster
+    run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.revisions.append("r2")
     with pytest.raises(UpgradeError, match="zip and the deployment have different revisions, among them r2"):
@@ -144,7 +142,7 @@ def test_a_zip_with_another_history_than_the_template_is_refused(
 
 
 def test_after_a_rollback_the_database_stays_ahead_and_the_next_deployment_goes_on(
-    run: Run, tmp_path: Path, project: Project, bootstrapped: Cluster
+    run: Upgrade, tmp_path: Path, project: Project, bootstrapped: Cluster
 ) -> None:
     newer = Project(tmp_path / "newer")
     newer.add("r1", "CREATE TABLE t (id int)")
@@ -156,14 +154,14 @@ def test_after_a_rollback_the_database_stays_ahead_and_the_next_deployment_goes_
     assert run(newer, old=("r1",)).applied == ("r3",)
 
 
-def test_a_database_that_nobody_knows_is_refused(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_a_database_that_nobody_knows_is_refused(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     run(project)
     bootstrapped.admin("UPDATE alembic_version SET version_num = 'stranger'")
     with pytest.raises(UnknownRevisionError, match="revision stranger"):
         run(project)
 
 
-def test_when_time_is_short_the_rest_is_left_for_the_next_run(run: Run, project: Project) -> None:
+def test_when_time_is_short_the_rest_is_left_for_the_next_run(run: Upgrade, project: Project) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     first = run(project, seconds=10)
     assert (first.applied, first.complete) == (("r1",), False)
@@ -171,7 +169,7 @@ def test_when_time_is_short_the_rest_is_left_for_the_next_run(run: Run, project:
     assert (second.applied, second.complete) == (("r2",), True)
 
 
-def test_the_server_cancels_a_statement_that_would_outlive_the_function(run: Run, project: Project) -> None:
+def test_the_server_cancels_a_statement_that_would_outlive_the_function(run: Upgrade, project: Project) -> None:
     run(project)
     project.add("r2", "SELECT pg_sleep(60)")
     with pytest.raises(UpgradeError, match="revision r2 failed: 57014: canceling statement due to statement timeout"):
@@ -179,7 +177,7 @@ def test_the_server_cancels_a_statement_that_would_outlive_the_function(run: Run
 
 
 def test_of_several_upgrades_at_once_one_applies_and_the_others_find_nothing_to_do(
-    run: Run, project: Project, bootstrapped: Cluster
+    run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2", "SELECT pg_sleep(1)", "ALTER TABLE t ADD name text")
     with ThreadPoolExecutor(8) as pool:
@@ -189,7 +187,7 @@ def test_of_several_upgrades_at_once_one_applies_and_the_others_find_nothing_to_
 
 
 def test_a_waiter_that_runs_out_of_time_says_who_has_the_lock(
-    run: Run, project: Project, bootstrapped: Cluster
+    run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     with closing(bootstrapped.connect_with_token("migrator")) as holder:
         holder.autocommit = True
@@ -202,7 +200,7 @@ def test_a_waiter_that_runs_out_of_time_says_who_has_the_lock(
     assert f"another upgrade is still running: pid {pid}, somebody else, since 20" in str(error.value)
 
 
-def test_the_lock_dies_with_its_connection(run: Run, project: Project, bootstrapped: Cluster) -> None:
+def test_the_lock_dies_with_its_connection(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     holder = bootstrapped.connect_with_token("migrator")
     holder.autocommit = True
     lock = upgrade_lock(holder, Deadline.after(5))
@@ -212,7 +210,7 @@ def test_the_lock_dies_with_its_connection(run: Run, project: Project, bootstrap
     holder.close()
 
 
-def test_an_index_is_built_concurrently_while_others_wait_for_the_lock(run: Run, project: Project) -> None:
+def test_an_index_is_built_concurrently_while_others_wait_for_the_lock(run: Upgrade, project: Project) -> None:
     project.add("r2", "SELECT pg_sleep(1)")
     project.add(
         "r3", body='with op.get_context().autocommit_block():\n    op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")'

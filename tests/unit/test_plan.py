@@ -42,3 +42,8 @@ def test_a_revision_that_nobody_knows_is_refused_with_what_to_do(old: tuple[str,
 def test_a_rollback_does_not_excuse_a_second_unknown_head() -> None:
     with pytest.raises(UnknownRevisionError, match="revision c, z"):
         plan({"c", "z"}, request("a", old=("a", "c")))
+
+
+def test_a_rewritten_history_is_not_taken_for_a_rollback() -> None:
+    with pytest.raises(UnknownRevisionError, match="revision b"):
+        plan({"b"}, request("a", "other", old=("a", "b")))

@@ -1,0 +1,60 @@
+"""From a driver's exception to an error that says what failed, and whether trying again makes sense."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+
+from migrator.errors import ConnectionLostError, LockNotAvailableError, MigratorError, UpgradeError
+from rds_iam.errors import RdsIamError
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_LOCK_NOT_AVAILABLE = "55P03"
+_SERVER_GOES_AWAY = ("57P01", "57P02", "57P03")  # admin_shutdown, crash_shutdown, cannot_connect_now
+_CONNECTION_EXCEPTIONS = "08"
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise UpgradeError, or one of its kinds, for whatever the block raises; a revision may raise anything."""
+    try:
+        yield
+    except (MigratorError, RdsIamError):
+        raise
+    except Exception as exc:
+        errors = [error for error in map(_drivers, _chain(exc)) if error]
+        if lost := next(filter(_is_lost, errors), None):
+            raise ConnectionLostError(f"{what}: {_words(lost)}") from exc
+        raise _upgrade_error(what, exc) from exc
+
+
+def _upgrade_error(what: str, exc: Exception) -> UpgradeError:
+    error = _drivers(exc)
+    if error is None:
+        return UpgradeError(f"{what}: {type(exc).__name__}: {exc}")
+    kind = LockNotAvailableError if error.pgcode == _LOCK_NOT_AVAILABLE else UpgradeError
+    return kind(f"{what}: {_words(error)}")
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    """Give the exception and those it came of: on a broken connection, cleaning up raises others on top."""
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _drivers(exc: BaseException) -> psycopg2.Error | None:
+    original = getattr(exc, "orig", exc)  # SQLAlchemy wraps the driver's exceptions
+    return original if isinstance(original, psycopg2.Error) else None
+
+
+def _is_lost(exc: psycopg2.Error) -> bool:
+    if exc.pgcode is None:
+        # libpq has no SQLSTATE for a connection that broke; the driver has none for one it has closed.
+        return isinstance(exc, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return exc.pgcode in _SERVER_GOES_AWAY or exc.pgcode.startswith(_CONNECTION_EXCEPTIONS)
+
+
+def _words(exc: psycopg2.Error) -> str:
+    words = exc.diag.message_primary or " ".join(str(exc).split())
+    return f"{exc.pgcode or 'no SQLSTATE'}: {words}"

@@ -1,0 +1,33 @@
+"""The process that `test_crashes` kills."""
+
+from functools import partial
+from pathlib import Path
+
+import psycopg2
+
+import migrator.scripts  # noqa: F401 - loaded once, before the fork
+from migrator.events import UpgradeRequest
+from migrator.upgrade import Run, upgrade
+from rds_iam.deadline import Deadline
+from rds_iam.settings import DatabaseSettings
+from rds_iam.token import generate_token
+from tests.postgres.interruptions import Interruption, When, kill_this_process
+from tests.postgres.servers import KEYS
+
+
+def upgrade_until_killed(
+    settings: DatabaseSettings, request: UpgradeRequest, folder: Path, at: int, when: When
+) -> None:
+    """Upgrade as the migrator would, and be killed at a point."""
+    connect = partial(
+        psycopg2.connect,
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.database,
+        user=settings.user,
+        password=generate_token(settings, KEYS),
+        sslmode="verify-full",
+        sslrootcert=str(settings.ssl_root_cert),
+    )
+    interruption = Interruption(strike=kill_this_process, at=at, when=when)
+    upgrade(Run(request, folder, partial(interruption.connected, connect), Deadline.after(60)))

@@ -1,0 +1,83 @@
+"""Interrupts an upgrade at a chosen point: every statement and every commit of its connections is one."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - likewise
+
+DURING_SECONDS = 0.02
+
+
+class When(StrEnum):
+    """Where in a statement the interruption falls."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
+@dataclass
+class Interruption:
+    """Calls `strike` with the connection at the point number `at`, once; without `at` it only counts."""
+
+    strike: Callable[[Connection], None]
+    at: int | None = None
+    when: When = When.BEFORE
+    points: list[str] = field(default_factory=list)
+    struck: bool = False
+
+    def around(self, connection: Connection, what: str, action: Callable[[], Any]) -> Any:
+        """Do what is to be done at a point, and the interruption if it is this one."""
+        self.points.append(what)
+        if self.struck or len(self.points) - 1 != self.at:
+            return action()
+        self.struck = True
+        if self.when is When.BEFORE:
+            self.strike(connection)
+            return action()
+        if self.when is When.AFTER:
+            result = action()
+            self.strike(connection)
+            return result
+        threading.Timer(DURING_SECONDS / 2, self.strike, [connection]).start()
+        if what == "COMMIT" or "CONCURRENTLY" in what or "SAVEPOINT" in what:
+            return action()  # cannot be made slower: the strike may come a little late
+        Cursor.execute(connection.cursor(), f"SELECT pg_sleep({DURING_SECONDS})")
+        return action()
+
+    def connected(self, connect: Callable[..., Connection]) -> Connection:
+        """Open a connection whose statements are points."""
+        return connect(connection_factory=_factory(self))
+
+
+def _factory(interruption: Interruption) -> type[Connection]:
+    class PointCursor(Cursor):
+        def execute(self, query: Any, parameters: Any = None) -> None:
+            text = query if isinstance(query, str) else repr(query)
+            if "set_config('statement_timeout'" in text:  # goes before every statement, and does nothing else
+                super().execute(query, parameters)
+                return
+            interruption.around(self.connection, text, lambda: super(PointCursor, self).execute(query, parameters))
+
+    class PointConnection(Connection):
+        def cursor(self, *args: Any, **kwargs: Any) -> Any:
+            kwargs.setdefault("cursor_factory", PointCursor)
+            return super().cursor(*args, **kwargs)
+
+        def commit(self) -> None:
+            interruption.around(self, "COMMIT", super().commit)
+
+    return PointConnection
+
+
+def kill_this_process(_connection: Connection) -> None:
+    """End as a function does that is out of memory or time: without any clean-up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(10)

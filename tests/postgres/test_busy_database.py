@@ -1,0 +1,154 @@
+"""Upgrades of a database that is in use: tables that are busy, many upgrades at once, a server that restarts."""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from migrator.errors import UpgradeError
+from migrator.upgrade import Outcome, Run, upgrade
+from rds_iam.deadline import Deadline
+from tests.postgres.projects import Project
+from tests.postgres.servers import Cluster
+
+LOCK_TIMEOUT_SECONDS = 0.3
+
+type Upgrade = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(bootstrapped: Cluster) -> Upgrade:
+    def run(project: Project, *, seconds: float = 60.0, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> Outcome:
+        options = f"-c lock_timeout={int(lock_timeout * 1000)}ms"
+        connect = partial(bootstrapped.connect_with_token, "migrator", options=options)
+        return upgrade(Run(project.request(), project.folder, connect, Deadline.after(seconds)))
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path, run: Upgrade) -> Project:
+    """Return a project whose first revision is applied."""
+    project = Project(tmp_path / "project")
+    project.add("r1", "CREATE TABLE t (id int)", "GRANT SELECT ON t TO querier")
+    run(project)
+    return project
+
+
+@contextmanager
+def held(cluster: Cluster, seconds: float) -> Iterator[None]:
+    """Keep a transaction that has read the table open for some time."""
+    with closing(cluster.connect_with_token("querier")) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT * FROM t")
+        timer = threading.Timer(seconds, holder.rollback)
+        timer.start()
+        yield
+        timer.join()
+
+
+@contextmanager
+def reader(cluster: Cluster) -> Iterator[list[float]]:
+    """Read the table all the time; the list gets how long each read took, in seconds."""
+    latencies: list[float] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        with closing(cluster.connect_with_token("querier")) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            while not stop.wait(0.005):
+                began = time.monotonic()
+                cursor.execute("SELECT count(*) FROM t")
+                latencies.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield latencies
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_busy_table_does_not_stall_its_readers_for_longer_than_the_lock_timeout(
+    run: Upgrade, project: Project, bootstrapped: Cluster, record_property: Callable[[str, object], None]
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    with reader(bootstrapped) as latencies, held(bootstrapped, seconds=3):
+        outcome = run(project)
+    assert outcome.applied == ("r2",)
+    assert outcome.retries >= 1
+    p99 = statistics.quantiles(latencies, n=100)[98]
+    record_property(
+        "tried",
+        f"{len(latencies)} reads beside an upgrade with a lock timeout of {LOCK_TIMEOUT_SECONDS} s:"
+        f" p99 {p99:.3f} s, the longest {max(latencies):.3f} s",
+    )
+    assert p99 <= LOCK_TIMEOUT_SECONDS + 0.2
+    assert max(latencies) < 1.5, "somebody waited for the holder"
+
+
+def test_a_table_that_stays_busy_fails_the_upgrade_in_time(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    message = r"^revision r2 failed: 55P03: canceling statement due to lock timeout, [2-9] times$"
+    with held(bootstrapped, seconds=6), pytest.raises(UpgradeError, match=message):
+        run(project, seconds=4)
+
+
+def test_a_revision_may_have_a_lock_timeout_of_its_own(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    project.add("r2", "SET LOCAL lock_timeout = '50ms'", "ALTER TABLE t ADD name text")
+    with reader(bootstrapped) as latencies, held(bootstrapped, seconds=1):
+        outcome = run(project, lock_timeout=30)
+    assert outcome.retries >= 1
+    assert max(latencies) < 0.9
+
+
+def test_no_other_error_is_tried_again(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    project.add("r2", "CREATE SEQUENCE IF NOT EXISTS tries", "SELECT nextval('tries')", "ALTER TABLE nowhere ADD x int")
+    began = time.monotonic()
+    with pytest.raises(UpgradeError, match="42P01"):
+        run(project)
+    assert time.monotonic() - began < 30
+
+
+def test_fifty_upgrades_at_once_apply_once_and_all_succeed(run: Upgrade, project: Project) -> None:
+    project.add("r2", "SELECT pg_sleep(1)", "ALTER TABLE t ADD name text")
+    with ThreadPoolExecutor(50) as pool:
+        outcomes = [future.result() for future in [pool.submit(run, project) for _ in range(50)]]
+    assert sorted(outcome.applied for outcome in outcomes) == [()] * 49 + [("r2",)]
+    assert {outcome.heads for outcome in outcomes} == {frozenset({"r2"})}
+
+
+def test_statements_together_do_not_outlast_the_function(run: Upgrade, project: Project) -> None:
+    project.add("r2", *["SELECT pg_sleep(0.7)"] * 10)
+    with pytest.raises(UpgradeError, match="revision r2 failed: 57014: canceling statement due to statement timeout"):
+        run(project, seconds=2)
+
+
+def test_a_revision_may_have_a_shorter_statement_timeout_of_its_own(run: Upgrade, project: Project) -> None:
+    project.add("r2", "SET LOCAL statement_timeout = '100ms'", "SELECT pg_sleep(20)")
+    began = time.monotonic()
+    with pytest.raises(UpgradeError, match="57014"):
+        run(project)
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_failover_in_the_middle_of_a_revision_is_survived(
+    run: Upgrade, project: Project, bootstrapped: Cluster, mode: str
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text", "SELECT pg_sleep(1.5)", "ALTER TABLE t ADD more text")
+    timer = threading.Timer(0.7, bootstrapped.postgres.restart, [mode])
+    timer.start()
+    outcome = run(project)
+    timer.join()
+    assert outcome.applied == ("r2",)
+    assert outcome.retries >= 1
+    assert bootstrapped.admin("SELECT count(*) FROM information_schema.columns WHERE table_name = 't'") == [(3,)]

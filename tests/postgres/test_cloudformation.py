@@ -1,0 +1,187 @@
+"""Random deployments as CloudFormation makes them: created, updated, failed, rolled back, delivered twice, deleted.
+
+Whatever the sequence: the database is at a whole revision of some deployment, never below one that succeeded, and no
+rollback fails.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from hypothesis import HealthCheck, event, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from migrator.errors import MigratorError
+from migrator.plan import Plan
+from migrator.upgrade import Outcome, Run, upgrade
+from rds_iam.deadline import Deadline
+from tests.postgres.projects import Project
+from tests.postgres.servers import Cluster
+
+BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A version of the code: its revisions in order, of which one may be broken."""
+
+    revisions: tuple[str, ...]
+
+    def write(self, folder: Path) -> Project:
+        shutil.rmtree(folder, ignore_errors=True)
+        project = Project(folder)
+        for revision in self.revisions:
+            project.add(revision, "SELECT 1/0" if revision.startswith(BROKEN) else f"CREATE TABLE {revision} ()")
+        return project
+
+
+@dataclass
+class Stack:
+    """CloudFormation's side: which deployment's properties and code it has, and what it sends when."""
+
+    cluster: Cluster
+    folder: Path
+    deployed: Deployment | None = None
+    events: int = 0
+    requests: Iterator[int] = field(default_factory=count)
+
+    def deploy(self, new: Deployment, *, fails_elsewhere: bool, twice: bool, seconds: float) -> bool:
+        """Send a Create or an Update; if anything fails, roll back. Tell whether the deployment succeeded."""
+        old = self.deployed
+        try:
+            for _ in range(2 if twice else 1):
+                self._send(new, old, seconds=seconds)
+        except MigratorError as exc:
+            note(f"failed: {exc}")
+            self._roll_back(new, old)
+            return False
+        if fails_elsewhere:
+            self._roll_back(new, old)
+            return False
+        self.deployed = new
+        return True
+
+    def _roll_back(self, new: Deployment, old: Deployment | None) -> None:
+        event("rolled back")
+        if old is None:
+            return  # a Delete, which does nothing
+        outcome = self._send(old, new, seconds=60)  # must not raise: the stack would be stuck
+        if outcome.plan is Plan.STAY_AHEAD:
+            event("stayed ahead of the code")
+
+    def _send(self, new: Deployment, old: Deployment | None, *, seconds: float) -> Outcome:
+        """Call the migrator as the Provider framework does, until it is complete."""
+        self.events += 1
+        project = new.write(self.folder)
+        request = project.request(old=old.revisions if old else (), request_id=f"request {next(self.requests)}")
+        connect = partial(self.cluster.connect_with_token, "migrator")
+        while True:
+            outcome = upgrade(Run(request, project.folder, connect, Deadline.after(seconds)))
+            if outcome.complete:
+                return outcome
+            event("took several invocations")
+
+
+def machine(  # noqa: C901 - a class of many small rules
+    cluster: Cluster, folder: Path, start_over: Callable[[], None], tally: list[int]
+) -> type[RuleBasedStateMachine]:
+    class Deployments(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            start_over()
+            self.stack = Stack(cluster, folder)
+            self.known: list[Deployment] = [Deployment(())]
+            self.succeeded: Deployment | None = None
+            self.names = count()
+
+        @initialize()
+        def first(self) -> None:
+            self.deploy(base=0, drop=0, new=1, broken=False, fails_elsewhere=False, twice=False, seconds=60.0)
+
+        @rule(
+            base=st.integers(0, 5),
+            drop=st.integers(0, 1),
+            new=st.integers(0, 3),
+            broken=st.booleans(),
+            fails_elsewhere=st.booleans(),
+            twice=st.booleans(),
+            seconds=st.sampled_from([20.0, 60.0]),
+        )
+        def deploy(
+            self, *, base: int, drop: int, new: int, broken: bool, fails_elsewhere: bool, twice: bool, seconds: float
+        ) -> None:
+            """Deploy what somebody made from any earlier version: more revisions, and maybe one taken out."""
+            start = self.known[-1 - base % len(self.known)].revisions
+            start = tuple(name for name in start[: len(start) - drop] if not name.startswith(BROKEN))
+            fresh = [f"r{next(self.names)}" for _ in range(new)]
+            if broken:
+                fresh.append(f"{BROKEN}{next(self.names)}")
+            deployment = Deployment((*start, *fresh))
+            if not deployment.revisions or deployment == self.stack.deployed:
+                return
+            self.known.append(deployment)
+            note(f"deploy {deployment.revisions} over {self.stack.deployed}, {fails_elsewhere=}")
+            if self.stack.deploy(deployment, fails_elsewhere=fails_elsewhere, twice=twice, seconds=seconds):
+                assert BROKEN not in "".join(deployment.revisions)
+                self.succeeded = deployment
+
+        @rule()
+        def delete_the_stack_and_keep_the_database(self) -> None:
+            self.stack.deployed = None
+            self.succeeded = None
+
+        @invariant()
+        def the_database_is_at_a_whole_revision_of_some_deployment(self) -> None:
+            heads, tables = head_of(cluster), tables_of(cluster)
+            histories = [d.revisions[: d.revisions.index(heads) + 1] for d in self.known if heads in d.revisions]
+            assert (heads == "" and not tables) or tables in [set(history) for history in histories]
+
+        @invariant()
+        def it_is_never_below_a_deployment_that_succeeded(self) -> None:
+            if self.succeeded:
+                assert set(self.succeeded.revisions) <= tables_of(cluster)
+
+        def teardown(self) -> None:
+            tally.append(self.stack.events)
+
+    return Deployments
+
+
+def head_of(cluster: Cluster) -> str:
+    if cluster.admin("SELECT to_regclass('alembic_version')") == [(None,)]:
+        return ""
+    rows = cluster.admin("SELECT version_num FROM alembic_version")
+    assert len(rows) <= 1
+    return str(rows[0][0]) if rows else ""
+
+
+def tables_of(cluster: Cluster) -> set[str]:
+    rows = cluster.admin(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+    )
+    return {str(name) for (name,) in rows}
+
+
+def test_no_sequence_of_deployments_ends_in_a_failed_rollback(
+    bootstrapped: Cluster,
+    tmp_path: Path,
+    start_over: Callable[[], None],
+    record_property: Callable[[str, object], None],
+) -> None:
+    tally: list[int] = []
+    run_state_machine_as_test(
+        machine(bootstrapped, tmp_path / "project", start_over, tally),
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=8,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    record_property("tried", f"{sum(tally)} events of CloudFormation in {len(tally)} stacks")
+    assert sum(tally) > 300

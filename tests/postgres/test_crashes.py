@@ -1,0 +1,139 @@
+"""An upgrade interrupted anywhere: the next run reaches head, and the schema is that of an uninterrupted one.
+
+Killed: the process ends without a word, as a function that is out of time or memory. Cut: the network between the
+function and the server goes away, and the function lives on. Each before, during and after every statement and commit.
+"""
+
+import multiprocessing
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from migrator import upgrade as upgrade_module
+from migrator.events import UpgradeRequest
+from migrator.upgrade import Run, upgrade
+from rds_iam.backoff import Backoff
+from rds_iam.deadline import Deadline
+from tests.postgres import interrupted_process
+from tests.postgres.interruptions import Interruption, When
+from tests.postgres.projects import Project
+from tests.postgres.servers import Cluster
+
+# A killed function's transaction is over when the server has noticed; until then its locks are held.
+SECONDS = 60.0
+SCHEMA = """
+SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
+       pg_get_expr(d.adbin, d.adrelid), pg_get_userbyid(c.relowner)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S', 'v')
+UNION ALL
+SELECT 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid), indisvalid::text, indisready::text, NULL, NULL
+FROM pg_index WHERE indrelid::regclass::text IN (SELECT tablename FROM pg_tables WHERE schemaname = 'public')
+UNION ALL
+SELECT 'constraint', conname, pg_get_constraintdef(oid), convalidated::text, NULL, NULL, NULL
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Project:
+    """Return several revisions: of DDL, of data, outside of a transaction, and of both."""
+    project = Project(tmp_path / "chain")
+    project.add("r1", "CREATE TABLE t (id serial PRIMARY KEY, name text)", "CREATE INDEX t_name ON t (name)")
+    project.add("r2", "INSERT INTO t (name) SELECT i FROM generate_series(1, 10) i", "ALTER TABLE t ADD size int")
+    project.add(
+        "r3",
+        body="with op.get_context().autocommit_block():\n"
+        '    op.execute("DROP INDEX CONCURRENTLY IF EXISTS t_size")\n'
+        '    op.execute("CREATE INDEX CONCURRENTLY t_size ON t (size)")',
+    )
+    project.add("r4", "UPDATE t SET size = length(name)", "ALTER TABLE t ALTER size SET NOT NULL")
+    return project
+
+
+def run(cluster: Cluster, project: Project, interruption: Interruption) -> None:
+    connect = partial(cluster.connect_with_token, "migrator")
+    upgrade(Run(project.request(), project.folder, partial(interruption.connected, connect), Deadline.after(SECONDS)))
+
+
+def uninterrupted(cluster: Cluster, project: Project) -> list[str]:
+    """Upgrade, and return the points there are."""
+    interruption = Interruption(strike=lambda _connection: None)
+    run(cluster, project, interruption)
+    return interruption.points
+
+
+def state(cluster: Cluster) -> list[tuple[object, ...]]:
+    return [
+        *cluster.admin(SCHEMA),
+        *cluster.admin("SELECT name, size FROM t ORDER BY name"),
+        *cluster.admin("SELECT version_num FROM alembic_version"),
+    ]
+
+
+@pytest.mark.parametrize("when", When)
+def test_a_killed_upgrade_is_finished_by_the_next(
+    when: When,
+    chain: Project,
+    bootstrapped: Cluster,
+    start_over: Callable[[], None],
+    record_property: Callable[[str, object], None],
+) -> None:
+    points = uninterrupted(bootstrapped, chain)
+    expected = state(bootstrapped)
+    for at, point in enumerate(points):
+        start_over()
+        kill_at(at, when, bootstrapped, chain.request(), chain.folder)
+        uninterrupted(bootstrapped, chain)
+        assert state(bootstrapped) == expected, f"killed {when} {point}"
+    record_property("tried", f"killed {when} each of {len(points)} statements and commits")
+
+
+@pytest.mark.parametrize("when", When)
+def test_an_upgrade_that_loses_its_connection_goes_on_or_is_finished_by_the_next(
+    when: When,
+    chain: Project,
+    bootstrapped: Cluster,
+    start_over: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    monkeypatch.setattr(upgrade_module, "Backoff", lambda **_seconds: Backoff(first=0.02, longest=0.1))
+    points = uninterrupted(bootstrapped, chain)
+    expected = state(bootstrapped)
+    for at, point in enumerate(points):
+        start_over()
+        interruption = Interruption(strike=cut, at=at, when=when)
+        run(bootstrapped, chain, interruption)
+        assert interruption.struck
+        assert state(bootstrapped) == expected, f"cut {when} {point}"
+    record_property("tried", f"cut {when} each of {len(points)} statements and commits")
+
+
+def kill_at(at: int, when: When, cluster: Cluster, request: UpgradeRequest, folder: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([interrupted_process.__name__])
+    process = context.Process(
+        target=interrupted_process.upgrade_until_killed,
+        args=(cluster.settings("migrator"), request, folder, at, when),
+    )
+    process.start()
+    process.join(SECONDS)
+    assert process.exitcode == -9, f"the process ended by itself, with {process.exitcode}"
+    process.close()
+
+
+def cut(connection: Connection) -> None:
+    """Cut the network below the connection: neither side is told."""
+    with suppress(psycopg2.InterfaceError):  # closed before a strike that came late
+        below = socket.socket(fileno=connection.fileno())
+        below.shutdown(socket.SHUT_RDWR)
+        below.detach()
