@@ -3,6 +3,7 @@
 Knows no application: it takes a database that a migrating role can log in to with IAM tokens, and a folder.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from aws_cdk import CustomResource, Duration
@@ -13,10 +14,10 @@ from infra.alarms import alarm_at_one
 from infra.alembic_history import AlembicHistory
 from infra.bundling import Bundle
 from infra.framework import Framework
-from infra.function_environment import FunctionEnvironment
+from infra.function_environment import FunctionEnvironment, UpgradeEnvironment
 from infra.postgres_function import Login, PostgresFunction
 from infra.python_function import Place, Program, PythonFunction
-from infra.settings import FunctionSettings
+from infra.settings import LOCK_TIMEOUT_SECONDS, FunctionSettings
 
 SERVICE = "migrator"
 TIMEOUT = Duration.minutes(14)  # the framework's function, which waits for the answer, is cut off after 15
@@ -35,14 +36,24 @@ class AlembicUpgrade(Construct):
         login: Login,
         place: Place,
         settings: FunctionSettings,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     ) -> None:
-        """Take the folder that has alembic.ini, and the login of the role that migrates."""
+        """Take the folder that has alembic.ini, and the login of the role that migrates.
+
+        `lock_timeout_seconds` is how long a revision waits for a table in use, with everybody else waiting behind it,
+        before it steps back and tries again later.
+        """
         super().__init__(scope, construct_id)
         history = alembic_history.read(project)
         bundle = _bundle(history, login)
         checker = PythonFunction(self, "Checker", program=_checker(bundle), settings=settings)
         self.migrator = PostgresFunction(
-            self, "Migrator", login=login, program=_migrator(bundle, login), place=place, settings=settings
+            self,
+            "Migrator",
+            login=login,
+            program=_migrator(bundle, login, lock_timeout_seconds),
+            place=place,
+            settings=settings,
         )
         framework = Framework(
             self,
@@ -104,12 +115,13 @@ def _checker(bundle: Bundle) -> Program:
     )
 
 
-def _migrator(bundle: Bundle, login: Login) -> Program:
+def _migrator(bundle: Bundle, login: Login, lock_timeout_seconds: float) -> Program:
+    postgres = asdict(login.environment(SERVICE))
     return Program(
         description="Upgrades the database to the head of its Alembic revisions",
         handler="migrator.upgrade_handler.is_complete",
         bundle=bundle,
-        environment=login.environment(SERVICE),
+        environment=UpgradeEnvironment(**postgres, lock_timeout_seconds=f"{lock_timeout_seconds:g}"),
         timeout=TIMEOUT,
         memory_mib=512,
     )

@@ -31,6 +31,13 @@ class PostgresEnvironment(FunctionEnvironment):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpgradeEnvironment(PostgresEnvironment):
+    """The one handler that changes tables: how long it may wait for one, and everybody else behind it."""
+
+    lock_timeout_seconds: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RolesEnvironment(PostgresEnvironment):
     """The one handler that logs in as the master, with the password in this secret."""
 

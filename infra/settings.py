@@ -13,7 +13,9 @@ from infra import rds_ca
 from infra.errors import InfraError
 
 PROJECT = Path(__file__).parent.parent
-CONTEXT_KEYS = ("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project")
+CONTEXT_KEYS = ("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "lock-timeout")
+LOCK_TIMEOUT_SECONDS = 3.0
+LONGEST_LOCK_TIMEOUT_SECONDS = 300
 DEFAULT_REGION = "eu-central-1"
 SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)|rate\(([2-9]|[1-9]\d+) (minutes|hours|days)\)|rate\(1 (minute|hour|day)\)")
 
@@ -91,6 +93,7 @@ class Settings:
     termination_protection: bool = False
     querier_schedule: str = "cron(0 4 * * ? *)"  # daily at 04:00 UTC
     alembic_project: Path = PROJECT
+    lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS
     network: NetworkSettings = NetworkSettings()
     database: DatabaseSettings = DatabaseSettings()
     roles: RoleSettings = RoleSettings()
@@ -107,6 +110,7 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         functions=FunctionSettings(architecture=_choice(Architecture, context, key="architecture", wrong=wrong)),
         querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), wrong=wrong),
         alembic_project=_alembic_project(context.get("alembic-project", "."), wrong=wrong),
+        lock_timeout_seconds=_lock_timeout(context.get("lock-timeout"), wrong=wrong),
     )
     if wrong:
         raise InfraError("; ".join(wrong))
@@ -154,6 +158,15 @@ def _alembic_project(value: str, *, wrong: list[str]) -> Path:
     if not (project / "alembic.ini").is_file():
         wrong.append(f"alembic-project is {value!r}, allowed is a folder that has an alembic.ini")
     return project
+
+
+def _lock_timeout(value: str | None, *, wrong: list[str]) -> float:
+    if value is None:
+        return LOCK_TIMEOUT_SECONDS
+    seconds = float(value) if re.fullmatch(r"\d{1,4}(\.\d{1,3})?", value) else 0.0
+    if not 0 < seconds <= LONGEST_LOCK_TIMEOUT_SECONDS:
+        wrong.append(f"lock-timeout is {value!r}, allowed are seconds up to {LONGEST_LOCK_TIMEOUT_SECONDS}")
+    return seconds
 
 
 def _rds_ca(value: str | None, region: str, *, wrong: list[str]) -> Path:

@@ -50,6 +50,7 @@ class PrivateDatabaseStack(Stack):
             self,
             "Upgrade",
             project=settings.alembic_project,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
             login=login(roles.migrator),
             place=place,
             settings=functions,

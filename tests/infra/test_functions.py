@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from infra.settings import PROJECT
+from migrator.settings import UpgradeSettings
 from querier import handler as querier_handler
 from rds_iam.settings import DatabaseSettings
 from tests.infra.template import Synthesized
@@ -74,6 +75,12 @@ def test_only_the_roles_function_is_told_where_the_secret_is(dev: Synthesized) -
     assert told == ["RolesFunction"]
     secret = {"Ref": dev.id_of("AWS::SecretsManager::Secret")}
     assert _environment(dev, "RolesFunction")["MASTER_SECRET_ARN"] == secret
+
+
+def test_the_migrators_own_settings_parse_its_lock_timeout(dev: Synthesized) -> None:
+    environment = _environment(dev, "UpgradeMigrator")
+    assert environment["LOCK_TIMEOUT_SECONDS"] == "3"
+    assert UpgradeSettings.from_environment(environment).lock_timeout_seconds == 3
 
 
 def test_every_function_of_ours_has_a_name_for_logs_and_metrics(dev: Synthesized) -> None:

@@ -14,6 +14,10 @@ from infra.settings import PROJECT, Architecture, Stage
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
+def test_a_lock_timeout_is_given_in_seconds() -> None:
+    assert settings.parse({"lock-timeout": "0.5"}).lock_timeout_seconds == 0.5
+
+
 def test_without_context_it_is_the_dev_stage_of_the_design() -> None:
     chosen = settings.parse({})
     assert chosen.stage is Stage.DEV
@@ -29,6 +33,9 @@ def test_without_context_it_is_the_dev_stage_of_the_design() -> None:
     [
         ("stage", "staging", "stage is 'staging', allowed is dev or prod"),
         ("architecture", "mips", "architecture is 'mips', allowed is arm64 or x86_64"),
+        ("lock-timeout", "0", "lock-timeout is '0', allowed are seconds up to 300"),
+        ("lock-timeout", "301", "lock-timeout is '301', allowed are seconds up to 300"),
+        ("lock-timeout", "3s", "lock-timeout is '3s', allowed are seconds up to 300"),
         ("querier-schedule", "daily", "querier-schedule is 'daily', allowed is cron(six fields) or"),
         ("querier-schedule", "cron(0 4 * * *)", "querier-schedule is 'cron(0 4 * * *)', allowed is"),
         ("querier-schedule", "rate(1 minutes)", "querier-schedule is 'rate(1 minutes)', allowed is"),
