@@ -20,7 +20,7 @@ demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 lea
 	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
 
 test: setup .build/.postgres  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --dist loadgroup)
 
 lint: setup  ## format check, ruff, mypy --strict, import walls
 	@.venv/bin/ruff format --check .
