@@ -110,12 +110,11 @@ def test_a_revision_may_have_a_lock_timeout_of_its_own(run: Upgrade, project: Pr
     assert max(latencies) < 0.9
 
 
-def test_no_other_error_is_tried_again(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
-    project.add("r2", "CREATE SEQUENCE IF NOT EXISTS tries", "SELECT nextval('tries')", "ALTER TABLE nowhere ADD x int")
-    began = time.monotonic()
-    with pytest.raises(UpgradeError, match="42P01"):
+def test_no_other_error_is_tried_again(run: Upgrade, project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    project.add("r2", "ALTER TABLE nowhere ADD x int")
+    with caplog.at_level("INFO"), pytest.raises(UpgradeError, match="42P01"):
         run(project)
-    assert time.monotonic() - began < 30
+    assert [record.message for record in caplog.records].count("revision started") == 1
 
 
 def test_fifty_upgrades_at_once_apply_once_and_all_succeed(run: Upgrade, project: Project) -> None:

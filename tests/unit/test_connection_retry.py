@@ -1,6 +1,7 @@
 """When a login is tried again, and when not; the server's side of it is in tests/postgres."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import cast
 
 import psycopg2
@@ -11,6 +12,7 @@ from rds_iam import connection
 from rds_iam.connection import retry_connect
 from rds_iam.deadline import Deadline
 from rds_iam.errors import ConnectError
+from rds_iam.settings import DatabaseSettings
 
 REFUSED = 'connection failed: FATAL:  PAM authentication failed for user "migrator"'
 STARTING = "connection failed: FATAL:  the database system is starting up"
@@ -96,3 +98,20 @@ def test_other_errors_are_not_retried(clock: Clock) -> None:
 
     with pytest.raises(ZeroDivisionError):
         retry_connect(attempt, Deadline.after(600), "x")
+
+
+def test_every_attempt_has_a_token_of_its_own(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = iter(["first", "second", "third"])
+    tried: list[str] = []
+
+    def open_connection(*_settings: object, password: str, **_options: object) -> Connection:
+        tried.append(password)
+        if len(tried) < 3:
+            raise psycopg2.OperationalError(STARTING)
+        return CONNECTION
+
+    monkeypatch.setattr(connection, "generate_token", lambda _settings: next(tokens))
+    monkeypatch.setattr(connection, "open_connection", open_connection)
+    settings = DatabaseSettings("db", 5432, "app", "migrator", Path("rds-ca.pem"), "eu-central-1")
+    assert connection.connect(settings, Deadline.after(60), application_name="tests") is CONNECTION
+    assert tried == ["first", "second", "third"]
