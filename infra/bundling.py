@@ -18,7 +18,7 @@ from infra import archive, wheels
 from infra.errors import InfraError
 from infra.settings import PROJECT, Architecture
 
-ZIPS_KEPT = 8  # per function: each version of the scripts makes another one of up to 17 MB
+ZIPS_KEPT = 16  # per function: each version of the scripts makes another one of up to 17 MB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ def downgrade() -> None:
     raise NotImplementedError("a test's revision stays")
 """
 ADD_COLUMN = '    op.add_column("queries", sa.Column("{column}", sa.Text()))\n'
+SLOW = '    op.execute("SELECT pg_sleep(2)")\n' + ADD_COLUMN
 BROKEN = ADD_COLUMN.format(column="must_not_stay") + '    op.execute("CREATE TABLE queries (id integer)")\n'
 
 
@@ -44,44 +45,70 @@ class Assemblies:
         # The schedule of the first one writes a row every minute.
         self._context = {**local_context(Certificates(STATE / "ca").ca_path), "querier-schedule": "rate(1 minute)"}
         self._pool = ThreadPoolExecutor(1)
+        self._variants = self._described()
+        self._ready: dict[str, Future[None]] = {name: Future() for name in (FIRST, *self._variants)}
 
     def __enter__(self) -> Self:
-        self._first: Future[Path] = self._pool.submit(synth, self._folder / FIRST, context=self._context)
-        self._variants: Future[None] = self._pool.submit(self._synthesize_variants)
+        self._pool.submit(self._synthesize)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown()
 
     def __getitem__(self, name: str) -> Path:
-        if name == FIRST:
-            return self._first.result()
-        self._variants.result()
+        self._ready[name].result()
         return self._folder / name
 
+    def _synthesize(self) -> None:
+        try:
+            synth(self._folder / FIRST, context=self._context)
+            self._ready[FIRST].set_result(None)
+            self._synthesize_variants()
+        except Exception as error:
+            for waiting in self._ready.values():
+                if not waiting.done():
+                    waiting.set_exception(error)
+            raise
+
     def _synthesize_variants(self) -> None:
+        (self._folder / "variants.json").write_text(json.dumps(self._variants))
+        command = [sys.executable, "-m", "tests.e2e.apps.variants", str(self._folder)]
+        with subprocess.Popen(
+            command, cwd=CHECKOUT, env=synth_environment(), stdout=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stdout or ():
+                if (name := line.strip()) in self._ready:
+                    self._ready[name].set_result(None)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+
+    def _described(self) -> dict[str, dict[str, object]]:
+        """Describe the variants for `apps/variants.py`, in the order in which they are wanted."""
         second = {"second": ADD_COLUMN.format(column="note")}
         third = {**second, "third": ADD_COLUMN.format(column="other")}
+        ahead = {**second, "ahead": ADD_COLUMN.format(column="ahead")}
+        further = {**ahead, "further": ADD_COLUMN.format(column="further")}
+        last = {**further, "slow": SLOW.format(column="slow"), "last": SLOW.format(column="last")}
         stranger = {"rds-ca": str(Certificates(self._folder / "stranger").ca_path)}
-        variants = {
+        return {
             "second": self._variant(second),
-            "broken": self._variant({**second, "broken": BROKEN}),
-            "without grant": self._variant(third, forget_grant=True),
+            "without grant": self._variant(third, change="forget_grant"),
+            "broken": self._variant({**ahead, "broken": BROKEN}),
+            "other resource": self._variant(further, change="fail_after_upgrade"),
+            "forgetful": self._variant(third),
+            "repaired": self._variant(last, change="shorten_invocations"),
             "wrong ca": self._variant(third, context=stranger),
         }
-        (self._folder / "variants.json").write_text(json.dumps(variants))
-        command = [sys.executable, "-m", "tests.e2e.apps.variants", str(self._folder)]
-        subprocess.run(command, cwd=CHECKOUT, env=synth_environment(), check=True)
 
     def _variant(
-        self, revisions: Mapping[str, str], *, context: Mapping[str, str] | None = None, forget_grant: bool = False
+        self, revisions: Mapping[str, str], *, context: Mapping[str, str] | None = None, change: str | None = None
     ) -> dict[str, object]:
-        """Describe the app with some revisions behind its first."""
+        """Describe the app with some revisions behind its first, and one of the changes of `apps/variants.py`."""
         project = self._folder / f"project-{'-'.join(revisions)}"
         if not project.exists():
             _copy_project(project, revisions)
         own = {"alembic-project": str(project), **(context or {})}
-        return {"context": {**self._context, **own}, "forget_grant": forget_grant}
+        return {"context": {**self._context, **own}, "change": change}
 
 
 def _copy_project(folder: Path, revisions: Mapping[str, str]) -> None:

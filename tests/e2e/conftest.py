@@ -1,5 +1,6 @@
-"""One local AWS for the tier, bootstrapped; the app's variants are synthesized beside it."""
+"""One local AWS for the tier, bootstrapped, with one stack; the app's variants are synthesized beside it."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from localaws.aws import LocalAws
 from localaws.cdk import Cdk
 from tests.e2e.assemblies import Assemblies
+from tests.e2e.stack import Deployed, status
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,18 @@ def cdk(assemblies: Assemblies, aws: LocalAws) -> Cdk:
     cli = Cdk(aws)
     cli.bootstrap()
     return cli
+
+
+@pytest.fixture(scope="session")
+def created(aws: LocalAws, cdk: Cdk, assemblies: Assemblies) -> Iterator[Deployed]:
+    """Deploy the stack for the first time; every module about deployments goes on from where the last one left it."""
+    outputs = cdk.deploy(assemblies["first"])
+    yield Deployed(outputs, time.monotonic())
+    if status(aws):
+        cdk.destroy(assemblies["first"])
+
+
+@pytest.fixture(scope="session")
+def upgraded(created: Deployed, cdk: Cdk, assemblies: Assemblies) -> dict[str, str]:
+    """Deploy a second revision."""
+    return cdk.deploy(assemblies["second"])

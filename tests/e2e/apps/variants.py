@@ -1,38 +1,45 @@
 """Synthesizes variants of the app in one process, since starting one costs more than a synthesis.
 
-`python -m tests.e2e.apps.variants FOLDER` reads {name: {"context": {…}, "forget_grant": true or false}} from
-FOLDER/variants.json, and leaves an assembly FOLDER/NAME for each.
+`python -m tests.e2e.apps.variants FOLDER` reads {name: {"context": {…}, "change": a name in CHANGES or null}} from
+FOLDER/variants.json, leaves an assembly FOLDER/NAME for each, and prints NAME when it is there.
 """
 
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Environment, aws_iam
+from aws_cdk import App, CfnOutput, CustomResource, Environment, aws_iam
+from aws_cdk import aws_lambda as lambda_
 
 from infra import settings
 from infra.stack import PrivateDatabaseStack
 
 CHECKOUT = Path(__file__).parents[3]
+# Of these the migrator keeps 15 for its reserve, and begins no further revision with less than 30 left: so none
+# begins after a revision that took more than a second.
+SHORT_TIMEOUT_SECONDS = 46
+
+type Change = Callable[[PrivateDatabaseStack], None]
 
 
 def main(folder: Path) -> None:
     for name, variant in json.loads((folder / "variants.json").read_text()).items():
-        synthesize(folder / name, variant["context"], forget=variant["forget_grant"])
+        synthesize(folder / name, variant["context"], CHANGES.get(variant["change"]))
+        print(name, flush=True)
 
 
-def synthesize(output: Path, context: Mapping[str, str], *, forget: bool) -> None:
-    """Do what app.py does under the CLI."""
+def synthesize(output: Path, context: Mapping[str, str], change: Change | None) -> None:
+    """Do what app.py does under the CLI, with a change to the stack."""
     flags: dict[str, Any] = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     app = App(context={**flags, **context}, outdir=str(output))
     chosen = settings.parse(context, region=os.environ["CDK_DEFAULT_REGION"])
     env = Environment(account=os.environ["CDK_DEFAULT_ACCOUNT"], region=chosen.region)
     stack = PrivateDatabaseStack(app, chosen.stack_name, settings=chosen, env=env)
-    if forget:
-        forget_grant(stack)
+    if change:
+        change(stack)
     app.synth()
 
 
@@ -46,6 +53,32 @@ def forget_grant(stack: PrivateDatabaseStack) -> None:
         raise AssertionError("the migrator's policy has no rds-db:connect to take away")
     policy.policy_document = {**document, "Statement": kept}
 
+
+def fail_after_upgrade(stack: PrivateDatabaseStack) -> None:
+    """Add a resource that comes after the upgrade, and that Lambda refuses: no function has such an alias."""
+    upgrade = stack.node.find_child("Upgrade")
+    migrator = upgrade.node.find_child("Migrator")
+    assert isinstance(migrator, lambda_.Function)
+    refused = lambda_.CfnEventInvokeConfig(
+        stack, "Refused", function_name=migrator.function_name, qualifier="no-such-alias"
+    )
+    refused.node.add_dependency(upgrade.node.find_child("Resource"))
+
+
+def shorten_invocations(stack: PrivateDatabaseStack) -> None:
+    """Give the migrator little time, so that a short chain of revisions takes several invocations; tell how many."""
+    upgrade = stack.node.find_child("Upgrade")
+    function = upgrade.node.find_child("Migrator").node.default_child
+    resource = upgrade.node.find_child("Resource")
+    assert isinstance(function, lambda_.CfnFunction)
+    assert isinstance(resource, CustomResource)
+    function.timeout = SHORT_TIMEOUT_SECONDS
+    CfnOutput(stack, "Invocations", value=resource.get_att_string("Invocations"))
+
+
+CHANGES: dict[str | None, Change] = {
+    change.__name__: change for change in (forget_grant, fail_after_upgrade, shorten_invocations)
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

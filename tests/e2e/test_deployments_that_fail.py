@@ -1,0 +1,152 @@
+"""Deployments that fail, and the one that repairs it: the story of test_deployments.py goes on, in this order.
+
+Schemas only go forward: what a failed deployment has applied stays, below code that does not know it.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from localaws.aws import LocalAws
+from localaws.cdk import STACK, Cdk
+from tests.e2e.assemblies import FIRST_REVISION, Assemblies
+from tests.e2e.stack import Deployed, logged_by_migrator, refused, schema, select
+
+AHEAD = "the database is ahead of the code and stays there: this is a rollback"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A failed deployment: CloudFormation's reason, what it changed in the schema, what the migrator logged."""
+
+    reason: str
+    added: set[tuple[Any, ...]]
+    removed: set[tuple[Any, ...]]
+    logged: list[dict[str, Any]]
+
+
+def fail(cdk: Cdk, assemblies: Assemblies, name: str) -> Failed:
+    """Deploy what must fail; that the stack ends in UPDATE_ROLLBACK_COMPLETE is asserted here for all of them."""
+    before, logged = set(schema(cdk.aws)), logged_by_migrator(cdk.aws)
+    reason = refused(cdk, assemblies[name])
+    after = set(schema(cdk.aws))
+    new = [entry for entry in logged_by_migrator(cdk.aws) if entry not in logged]
+    return Failed(reason, added=after - before, removed=before - after, logged=new)
+
+
+@pytest.fixture(scope="module")
+def stopped_between(upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies) -> Failed:
+    return fail(cdk, assemblies, "broken")
+
+
+@pytest.fixture(scope="module")
+def failed_elsewhere(stopped_between: Failed, cdk: Cdk, assemblies: Assemblies) -> Failed:
+    return fail(cdk, assemblies, "other resource")
+
+
+@pytest.fixture(scope="module")
+def forgetful(failed_elsewhere: Failed, cdk: Cdk, assemblies: Assemblies) -> Failed:
+    return fail(cdk, assemblies, "forgetful")
+
+
+@pytest.fixture(scope="module")
+def repaired(forgetful: Failed, cdk: Cdk, assemblies: Assemblies) -> dict[str, str]:
+    return cdk.deploy(assemblies["repaired"])
+
+
+def test_a_migrator_that_was_not_granted_to_connect_fails_the_deployment(
+    aws: LocalAws, upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies
+) -> None:
+    before = schema(aws)
+    reason = refused(cdk, assemblies["without grant"])
+    assert 'PAM authentication failed for user "migrator"' in reason
+    assert schema(aws) == before
+
+
+def test_a_deployment_that_stops_between_two_revisions_leaves_the_first_and_no_trace_of_the_broken_one(
+    stopped_between: Failed,
+) -> None:
+    assert "revision broken failed" in stopped_between.reason
+    assert "42P07" in stopped_between.reason
+    assert 'relation "queries" already exists' in stopped_between.reason
+    assert stopped_between.added == {("queries", "ahead", "text", "app_owner"), ("ahead",)}
+    assert stopped_between.removed == {("second",)}
+    assert warned(stopped_between) == [["ahead"]]
+
+
+def test_a_failure_after_the_migration_rolls_back_the_code_and_not_the_schema(failed_elsewhere: Failed) -> None:
+    assert "no-such-alias" in failed_elsewhere.reason
+    assert failed_elsewhere.added == {("queries", "further", "text", "app_owner"), ("further",)}
+    assert failed_elsewhere.removed == {("ahead",)}
+
+
+def test_a_rollback_below_a_newer_schema_is_warned_of_and_counted(failed_elsewhere: Failed) -> None:
+    assert warned(failed_elsewhere) == [["further"]]
+    # Two runs: the migration, and then the rollback.
+    assert [entry["AheadOfCode"] for entry in failed_elsewhere.logged if "AheadOfCode" in entry] == [[0.0], [1.0]]
+
+
+def test_code_that_has_lost_the_databases_revision_is_refused_with_what_to_do_and_rolled_back(
+    forgetful: Failed,
+) -> None:
+    assert (
+        "the database is at revision further, which is neither in this deployment nor in the one before it:"
+        " deploy a version that has it" in forgetful.reason
+    )
+    assert forgetful.added | forgetful.removed == set()
+    assert warned(forgetful) == [["further"]]
+
+
+def test_the_deployment_with_the_fix_brings_the_database_to_its_head_over_several_invocations(
+    aws: LocalAws, repaired: dict[str, str]
+) -> None:
+    assert repaired["Revision"] == "last"
+    assert repaired["RevisionsApplied"] == "2"
+    assert repaired["Invocations"] == "2"
+    assert {("queries", "slow", "text", "app_owner"), ("queries", "last", "text", "app_owner")} <= set(schema(aws))
+    applied = [entry["applied"] for entry in logged_by_migrator(aws) if entry.get("message") == "upgrade run"]
+    assert applied[-2:] == [["slow"], ["last"]]
+
+
+def test_the_history_tells_which_deployment_and_which_invocation_applied_each_revision(
+    aws: LocalAws, repaired: dict[str, str]
+) -> None:
+    rows = select(aws, "SELECT revision, request_id, invocation FROM alembic_history.revisions ORDER BY id")
+    revisions, requests, invocations = zip(*rows, strict=True)
+    assert revisions == (FIRST_REVISION, "second", "ahead", "further", "slow", "last")
+    assert requests[4] == requests[5]
+    assert len(set(requests)) == 5
+    assert len(set(invocations)) == 6
+    [stack] = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    assert select(aws, "SELECT DISTINCT stack_id, login FROM alembic_history.revisions") == [
+        (stack["StackId"], "migrator")
+    ]
+
+
+def test_the_schedule_writes_rows_whatever_becomes_of_the_deployments(aws: LocalAws, created: Deployed) -> None:
+    """It fires every minute, the first of which has mostly passed by now; the next test breaks the querier too."""
+    recent = "SELECT (now() AT TIME ZONE 'utc')::date - query_date IN (0, 1) FROM queries"
+    while not (rows := select(aws, recent, user="querier")):
+        assert time.monotonic() - created.at < 240, aws.logs(created.outputs["QuerierFunction"])
+        time.sleep(0.5)
+    assert set(rows) == {(True,)}
+
+
+def test_a_database_whose_certificate_is_not_trusted_fails_the_deployment(
+    aws: LocalAws, upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies
+) -> None:
+    before = schema(aws)
+    reason = refused(cdk, assemblies["wrong ca"])
+    assert "certificate verify failed" in reason
+    assert schema(aws) == before
+
+
+def warned(deployment: Failed) -> list[list[str]]:
+    """Return where the database was each time that the migrator warned of a rollback."""
+    return [
+        entry["heads"]
+        for entry in deployment.logged
+        if entry.get("level") == "WARNING" and entry.get("message") == AHEAD
+    ]

@@ -1,0 +1,17 @@
+"""The end of the stack: after the modules about deployments, which go before this one by their names."""
+
+from localaws.aws import LocalAws
+from localaws.cdk import Cdk
+from tests.e2e.assemblies import Assemblies
+from tests.e2e.processes import descendants, wait_until_gone
+from tests.e2e.stack import Deployed, status
+
+
+def test_destroying_leaves_no_stack_no_database_and_no_process(
+    aws: LocalAws, created: Deployed, cdk: Cdk, assemblies: Assemblies
+) -> None:
+    processes = descendants(aws.state.pid)
+    cdk.destroy(assemblies["first"])
+    assert status(aws) == ""
+    assert aws.databases() == []
+    assert wait_until_gone(processes, 10) == set()
