@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import UpgradeError
+from migrator.settings import UpgradeSettings
 from migrator.upgrade import Outcome, Run, upgrade
+from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
-from tests.postgres.servers import Cluster
+from tests.postgres.servers import KEYS, Cluster
 
 LOCK_TIMEOUT_SECONDS = 0.3
 
@@ -23,11 +25,17 @@ type Upgrade = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(bootstrapped: Cluster) -> Upgrade:
+def run(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
+    """Upgrade as the function does, with its own way to connect."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    settings = bootstrapped.settings("migrator")
+
     def run(project: Project, *, seconds: float = 60.0, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> Outcome:
-        options = f"-c lock_timeout={int(lock_timeout * 1000)}ms"
-        connect = partial(bootstrapped.connect_with_token, "migrator", options=options)
-        return upgrade(Run(project.request(), project.folder, connect, Deadline.after(seconds)))
+        deadline = Deadline.after(seconds)
+        session = UpgradeSettings(lock_timeout).session()
+        connect_now = partial(connect, settings, deadline, application_name="tests", server_settings=session)
+        return upgrade(Run(project.request(), project.folder, connect_now, deadline))
 
     return run
 
