@@ -60,8 +60,8 @@ def compile_tree(root: Path) -> None:
 
 
 def write_zip(target: Path, files: Mapping[str, Path]) -> None:
-    """Write the files into a zip, in order, with a fixed date and mode."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Write the files into a zip, or add them to it, in order, with a fixed date and mode."""
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(files.items()):
             entry = zipfile.ZipInfo(name, ZIP_DATE)
             entry.external_attr = ZIP_MODE

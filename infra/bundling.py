@@ -60,7 +60,7 @@ def build(bundle: Bundle, architecture: Architecture) -> Zip:
     digest = archive.digest(dict(archive.sources(packages)) | ours)
     path = archive.kept(
         cache / f"{bundle.name}-{architecture}-{digest[:16]}.zip",
-        lambda target: _assemble(target, packages=packages, ours=ours),
+        lambda target: _assemble(target, packages=_packed(packages), ours=ours),
     )
     _keep_newest(path, cache.glob(f"{bundle.name}-{architecture}-*.zip"))
     return Zip(path, digest)
@@ -72,6 +72,14 @@ def _files(root: str, origin: Path) -> list[tuple[str, Path]]:
     return [(f"{root}/{name}", path) for name, path in archive.sources(origin)]
 
 
+def _packed(packages: Path) -> Path:
+    """Zip what comes from elsewhere once: a new revision then adds a few small files to a copy."""
+    return archive.kept(
+        packages.with_name(f"{packages.name}.zip"),
+        lambda target: archive.write_zip(target, dict(archive.tree(packages))),
+    )
+
+
 def _assemble(target: Path, *, packages: Path, ours: Mapping[str, Path]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
@@ -79,7 +87,8 @@ def _assemble(target: Path, *, packages: Path, ours: Mapping[str, Path]) -> None
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, staged / name)
         archive.compile_tree(staged)
-        archive.write_zip(target, dict(archive.tree(packages)) | dict(archive.tree(staged)))
+        shutil.copyfile(packages, target)
+        archive.write_zip(target, dict(archive.tree(staged)))
 
 
 def _keep_newest(used: Path, zips: Iterator[Path]) -> None:

@@ -26,6 +26,7 @@ class Network(Construct):
             "Vpc",
             max_azs=settings.availability_zones,
             nat_gateways=settings.nat_gateways,
+            restrict_default_security_group=True,
             subnet_configuration=[
                 ec2.SubnetConfiguration(name=name, subnet_type=tier, cidr_mask=settings.subnet_mask)
                 for name, tier in TIERS.items()

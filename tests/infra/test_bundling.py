@@ -122,7 +122,7 @@ def test_zips_that_nothing_uses_any_more_are_forgotten(tmp_path: Path) -> None:
     for version in range(bundling.ZIPS_KEPT + 2):
         (tmp_path / "own.pem").write_text(f"roots {version}")
         last = build(bundle)
-    kept = list((tmp_path / ".build").glob("*.zip"))
+    kept = list((tmp_path / ".build").glob(f"{bundle.name}-*.zip"))
     assert len(kept) == bundling.ZIPS_KEPT
     assert last.path in kept
 
