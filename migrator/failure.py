@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from migrator.errors import MigratorError
 from rds_iam.errors import RdsIamError
 
-# The Provider framework adds a link to the log, and CloudFormation keeps 1 KB or so of a reason.
+# The reason is to stay below 1 KB, and the Provider framework adds to it.
 MAX_BYTES = 900
 
 _SECRET_NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -41,11 +41,15 @@ def converge(connection: Connection, request: RolesRequest, old: RolesRequest | 
 
 def _create_missing(cursor: Cursor, roles: Iterable[str]) -> None:
     wanted = list(roles)
-    cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (wanted,))
-    there = {name for (name,) in cursor.fetchall()}
+    there = _existing(cursor, wanted)
     for role in wanted:
         if role not in there:
             _run(cursor, "CREATE ROLE {}", role)
+
+
+def _existing(cursor: Cursor, roles: Iterable[str]) -> set[str]:
+    cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),))
+    return {name for (name,) in cursor.fetchall()}
 
 
 def _close_to_public(cursor: Cursor, database: str) -> None:
@@ -73,16 +77,18 @@ def _let_work_as(cursor: Cursor, migrator: str, owner: str, database: str) -> No
 
 
 def _retire(cursor: Cursor, request: RolesRequest, old: RolesRequest, database: str) -> None:
-    if old.owner != request.owner:
+    # After a bootstrap that failed, the rollback's old properties name roles that were never made.
+    there = _existing(cursor, old.roles)
+    if old.owner != request.owner and old.owner in there:
         _hand_over(cursor, old.owner, request.owner)
-    if old.migrator != request.migrator:
+    if old.migrator != request.migrator and old.migrator in there:
         _run(cursor, "ALTER ROLE {} IN DATABASE {} RESET role", old.migrator, database)
-    if (old.migrator, old.owner) != (request.migrator, request.owner):
+    if (old.migrator, old.owner) != (request.migrator, request.owner) and {old.migrator, old.owner} <= there:
         _run(cursor, "REVOKE {} FROM {}", old.owner, old.migrator)
-    for role in set(old.roles) - set(request.logins):
+    for role in there - set(request.logins):
         _run(cursor, "ALTER ROLE {} NOLOGIN", role)
         _run(cursor, "REVOKE rds_iam FROM {}", role)
-    for role in set(old.roles) - set(request.roles):
+    for role in there - set(request.roles):
         _run(cursor, "REVOKE ALL ON DATABASE {} FROM {}", database, role)
 
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.errors import EventError
 from migrator.events import Event, RolesRequest, request_type
 from migrator.failure import fail_briefly
 from migrator.roles import converge
@@ -34,12 +35,20 @@ def handler(event: Event, context: LambdaContext) -> dict[str, str]:
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         request = RolesRequest.from_event(event)
-        old = RolesRequest.from_event(event, "OldResourceProperties") if request_type(event) == "Update" else None
+        old = _previous(event) if request_type(event) == "Update" else None
         deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
         with closing(_connect_as_master(DatabaseSettings.from_environment(os.environ), deadline)) as connection:
             converge(connection, request, old)
         logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins})
         return {"PhysicalResourceId": PHYSICAL_ID}
+
+
+def _previous(event: Event) -> RolesRequest | None:
+    """Read what was asked for before; malformed properties were refused, so that there is nothing to take back."""
+    try:
+        return RolesRequest.from_event(event, "OldResourceProperties")
+    except EventError:
+        return None
 
 
 def _connect_as_master(settings: DatabaseSettings, deadline: Deadline) -> Connection:

@@ -112,7 +112,8 @@ def test_a_servers_long_answer_is_cut(project: Project) -> None:
 
 
 def test_no_secret_reaches_cloudformation(project: Project) -> None:
-    project.add("r2", body="import os\nraise ValueError(dict(os.environ))")
+    names = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    project.add("r2", body=f"import os\nraise ValueError([os.environ[name] for name in {names}])")
     with pytest.raises(MigratorError) as error:
         upgrade_handler.is_complete(upgrade_event(project), Context())
     for secret in (KEYS["AWS_SECRET_ACCESS_KEY"], KEYS["AWS_SESSION_TOKEN"]):
@@ -245,6 +246,11 @@ def test_the_bootstrap_gets_in_by_token_where_the_master_has_no_password_login(b
     bootstrap.admin(f"GRANT rds_iam TO {SETTINGS.master_username} WITH INHERIT TRUE")
     roles_handler.handler(roles_event(), Context())
     bootstrap.connect_with_token("migrator").close()
+
+
+def test_a_rollback_from_malformed_properties_succeeds(bootstrap: Cluster) -> None:
+    event = roles_event("Update") | {"OldResourceProperties": {"Owner": "pg_owner"}}
+    assert roles_handler.handler(event, Context()) == {"PhysicalResourceId": "database-roles"}
 
 
 def test_a_deleted_bootstrap_leaves_the_roles(bootstrap: Cluster) -> None:

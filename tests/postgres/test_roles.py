@@ -207,3 +207,10 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(cluster: Cluster) -> None
     with pytest.raises((RolesError, psycopg2.Error)):
         bootstrap(cluster, broken)
     assert catalog(cluster) == before
+
+
+def test_the_rollback_of_a_bootstrap_that_never_got_through_succeeds(cluster: Cluster) -> None:
+    bootstrap(cluster)
+    before = catalog(cluster)
+    bootstrap(cluster, old=RolesRequest("never_owner", "never_migrator", ("never_user",)))
+    assert catalog(cluster) == before
