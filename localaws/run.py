@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -128,6 +129,7 @@ def living_runs() -> Iterator[Run]:
 def _prune(runs: Path) -> None:
     past = [folder for folder in sorted(runs.iterdir()) if not Run(folder).is_alive()]
     for folder in past[:-KEPT_LOGS]:
-        if time.time() - folder.stat().st_mtime > START_SECONDS:
-            shutil.rmtree(Run(folder).temporary, ignore_errors=True)
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run that starts just now removes it too
+            if time.time() - folder.stat().st_mtime > START_SECONDS:
+                shutil.rmtree(Run(folder).temporary, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)

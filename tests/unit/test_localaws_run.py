@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,13 @@ def test_the_logs_of_the_last_runs_are_kept_and_older_ones_removed() -> None:
         os.utime(moved, (0, 0))
     new_run()
     assert sorted(path.name for path in (runs.STATE / "runs").iterdir())[:5] == [f"0101-00000{n}" for n in range(3, 8)]
+
+
+def test_runs_that_start_at_once_may_remove_the_same_old_ones() -> None:
+    for number in range(60):
+        old = runs.STATE / "runs" / f"0101-{number:06}"
+        (old / "tmp").mkdir(parents=True)
+        os.utime(old, (0, 0))
+    with ThreadPoolExecutor(8) as pool:
+        begun = [future.result() for future in [pool.submit(new_run) for _ in range(8)]]
+    assert all(run.home.is_dir() for run in begun)
