@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrator.errors import EventError
@@ -24,6 +24,7 @@ events = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("read", [request_type, UpgradeRequest.from_event, RolesRequest.from_event])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no defect
 @given(event=events)
 def test_any_event_is_read_or_refused_in_one_line(read: Any, event: dict[str, object]) -> None:
     message = refusal(read, event)
