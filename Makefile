@@ -10,16 +10,17 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 PYTHON := .venv/bin/python
 CDK := node_modules/.bin/cdk
 ARGS ?=
+POSTGRES_VERSIONS := 15 16 17 18
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.complete node_modules/.complete  ## install everything the project needs into .venv and node_modules
+setup: .venv/.complete node_modules/.complete .build/postgres-17/.complete  ## install everything the project needs into .venv and node_modules
 
 demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 leaves it running)
 	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
 
-test: setup .build/.postgres  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
+test: setup $(POSTGRES_VERSIONS:%=.build/postgres-%/.complete)  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
 	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --dist loadgroup)
 
 lint: setup  ## format check, ruff, mypy --strict, import walls
@@ -56,5 +57,5 @@ clean:  ## remove everything that was installed or built
 node_modules/.complete: package-lock.json
 	@tools/setup node
 
-.build/.postgres: requirements/postgres-15.txt requirements/postgres-16.txt requirements/postgres-17.txt .venv/.complete
-	@tools/setup postgres
+.build/postgres-%/.complete: requirements/postgres-%.txt .venv/.complete
+	@tools/setup postgres $*

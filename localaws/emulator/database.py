@@ -19,7 +19,6 @@ from localaws.emulator.ministack import (
     database_instance,
 )
 from localaws.postgres import PostgresSettings, RunningPostgres
-from localaws.postgres.choice import CONTAINER_VERSION
 from localaws.run import Run
 
 TYPE = "AWS::RDS::DBInstance"
@@ -108,10 +107,9 @@ class Databases:
         self.run.databases.write_text(json.dumps(databases))
 
 
-def _version(engine_version: str) -> int | None:
-    """Return the major version to insist on; None for the usual one, for which a wheel's may stand in."""
-    major = int(engine_version.partition(".")[0])
-    return None if major == CONTAINER_VERSION else major
+def _version(engine_version: str) -> int:
+    """Return the major version."""
+    return int(engine_version.partition(".")[0])
 
 
 def _refuse_when_protected(identifier: str) -> None:

@@ -6,23 +6,24 @@ import sys
 from typing import get_args
 
 from localaws.errors import LocalAwsError
-from localaws.postgres import container
 from localaws.postgres.settings import Kind
 
 VARIABLE = "LOCALAWS_POSTGRES"
-CONTAINER_VERSION = 17  # what the stack deploys
+DEFAULT_VERSION = 17  # what the stack deploys
 KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
 
 
-def choose(kind: Kind | None, version: int | None) -> Kind:
+def choose(kind: Kind | None, version: int) -> Kind:
     """Return `kind`, or what LOCALAWS_POSTGRES says, or a container where there can be one.
 
     A container that is asked for and cannot be had is an error, not a reason to take something else.
     """
-    wanted = kind or _from_environment()
+    wanted = kind or from_environment()
     if wanted == "embedded":
         return wanted
-    obstacle = container.obstacle(version or CONTAINER_VERSION)
+    from localaws.postgres import container  # noqa: PLC0415 - docker takes a while to import
+
+    obstacle = container.obstacle(version)
     if obstacle is None:
         return "container"
     if wanted == "container":
@@ -31,7 +32,8 @@ def choose(kind: Kind | None, version: int | None) -> Kind:
     return "embedded"
 
 
-def _from_environment() -> Kind | None:
+def from_environment() -> Kind | None:
+    """Return what LOCALAWS_POSTGRES says; raises LocalAwsError if that is no kind."""
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return None

@@ -74,7 +74,7 @@ def test_the_server_listens_on_the_loopback_address_only(door: Door) -> None:
 def test_a_kind_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALAWS_POSTGRES", "vm")
     with pytest.raises(LocalAwsError, match="LOCALAWS_POSTGRES is 'vm', it should be one of container, embedded"):
-        choice.choose(None, None)
+        choice.choose(None, 17)
 
 
 def test_a_container_that_is_forced_and_cannot_be_had_is_an_error(
@@ -92,7 +92,7 @@ def test_without_docker_the_programs_on_this_machine_are_taken_and_it_is_said_on
     monkeypatch.delenv("LOCALAWS_POSTGRES", raising=False)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     choice._say_once.cache_clear()
-    kinds: list[Kind] = [choice.choose(None, None) for _ in range(2)]
+    kinds: list[Kind] = [choice.choose(None, 17) for _ in range(2)]
     assert kinds == ["embedded", "embedded"]
     assert capsys.readouterr().err.splitlines() == [
         "localaws: PostgreSQL runs from the programs on this machine, not in a container: no Docker daemon answers"
