@@ -1,13 +1,12 @@
-"""Where Alembic gets its connection: from the migrator, from a test, or from DATABASE_URL on a developer's machine."""
+"""Where Alembic gets its connection: from the migrator, from a test, or, for a developer, from `command_line`."""
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from logging.config import fileConfig
 
 import sqlalchemy as sa
 from alembic import context
-from alembic.util import CommandError
 
+from migrations import autogenerate
 from migrations.tables import metadata
 
 config = context.config
@@ -19,6 +18,7 @@ def run_offline() -> None:
     """Write SQL instead of running it: `alembic upgrade head --sql`."""
     context.configure(
         dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # psycopg2's own would double every %
         target_metadata=metadata,
         literal_binds=True,
         transaction_per_migration=True,
@@ -34,6 +34,8 @@ def run_online() -> None:
             connection=connection,
             target_metadata=metadata,
             compare_server_default=True,
+            render_item=autogenerate.render,
+            process_revision_directives=autogenerate.complete,
             transaction_per_migration=True,
         )
         with context.begin_transaction():
@@ -46,19 +48,9 @@ def _connection() -> AbstractContextManager[sa.Connection]:
         return nullcontext(given)  # its owner closes it
     if isinstance(given, sa.Engine):
         return given.connect()
-    return sa.create_engine(_url(), poolclass=sa.NullPool).connect()
+    from migrations import command_line  # noqa: PLC0415 - not where a function runs
 
-
-def _url() -> sa.URL:
-    value = os.environ.get("DATABASE_URL")
-    if not value:
-        raise CommandError("no database: set DATABASE_URL, as in postgresql+psycopg2://user:password@localhost/app")
-    try:
-        return sa.make_url(value)
-    except sa.exc.ArgumentError as exc:
-        raise CommandError(
-            "DATABASE_URL is no URL: allowed is postgresql+psycopg2://user:password@host/database"
-        ) from exc
+    return command_line.connection(config)
 
 
 if context.is_offline_mode():

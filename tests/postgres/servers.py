@@ -1,5 +1,7 @@
 """A server as the bootstrap and the migrator meet it: a master that is no superuser, and logins by token."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +12,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from localaws.authority import Credential, StaticAuthority
 from localaws.postgres import PostgresSettings, RunningPostgres
+from localaws.postgres.binaries import find
+from localaws.postgres.choice import DEFAULT_VERSION
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
 
@@ -88,6 +92,14 @@ class Cluster:
         """Look inside, or tamper, as the server's own superuser."""
         return self.postgres.admin(sql)
 
+    def dump_schema(self) -> str:
+        """Return what pg_dump says of the schema, without the lines that differ from call to call."""
+        url = f"host={self.postgres.host} port={self.postgres.port} dbname={SETTINGS.database} sslmode=require"
+        user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
+        program = [find(DEFAULT_VERSION) / "pg_dump", "--schema-only", url]
+        dump = subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
+        return "\n".join(line for line in dump.splitlines() if not _DIFFERS.search(line))
+
     def reset(self) -> None:
         """Drop and make again the database, and drop the roles that a test made."""
         admin, database = self.postgres.admin, SETTINGS.database
@@ -97,6 +109,8 @@ class Cluster:
         admin(f"CREATE DATABASE {quoted(database)} OWNER {quoted(SETTINGS.master_username)}", database="postgres")
 
 
+# Comments, a random key, and the counter that Debian's build of PostgreSQL keeps with each column.
+_DIFFERS = re.compile(r"^--|^\\|SET \(pg_attver=")
 # Objects of the server itself have ids below 16384.
 _MADE_BY_A_TEST = f"""
 SELECT rolname FROM pg_roles

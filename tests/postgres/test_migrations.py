@@ -1,10 +1,12 @@
-"""The project's own revisions: pytest-alembic's four tests, and what the roles may do at head."""
+"""The project's own revisions: pytest-alembic's four tests, up-down-up, and what the roles may do at head."""
 
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 from pytest_alembic.config import Config
@@ -39,6 +41,19 @@ def alembic_engine(bootstrapped: Cluster) -> Iterator[sa.Engine]:
     )
     yield engine
     engine.dispose()
+
+
+def test_up_down_and_up_again_is_as_if_only_up(bootstrapped: Cluster, alembic_engine: sa.Engine) -> None:
+    config = AlembicConfig("alembic.ini")
+    config.attributes["connection"] = alembic_engine
+    command.upgrade(config, "head")
+    first = bootstrapped.dump_schema()
+    command.downgrade(config, "base")
+    tables = bootstrapped.admin("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert tables == [("alembic_version",)]
+    command.upgrade(config, "head")
+    assert bootstrapped.dump_schema() == first
+    assert "CREATE TABLE public.queries" in first
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ OURS = {"infra", "localaws", "migrations", "migrator", "querier", "rds_iam", "te
 MAY_IMPORT = {
     "infra": set[str](),
     "localaws": set[str](),
-    "migrations": set[str](),
+    "migrations": {"localaws"},  # see below
     "migrator": {"rds_iam"},
     "querier": {"rds_iam"},
     "rds_iam": set[str](),
@@ -48,6 +48,11 @@ def test_a_package_imports_only_the_packages_of_ours_that_it_may(package: str) -
 def test_a_function_imports_only_what_its_zip_or_the_runtime_holds(package: str) -> None:
     allowed = IN_ZIP[package] | OURS | set(sys.stdlib_module_names)
     assert [f"{path}: {name}" for path, name in imports(package) if name not in allowed] == []
+
+
+def test_only_the_command_line_of_alembic_reaches_the_local_aws() -> None:
+    reaching = {path.relative_to(ROOT).as_posix() for path, name in imports("migrations") if name == "localaws"}
+    assert reaching == {"migrations/command_line.py"}
 
 
 def test_revisions_import_alembic_and_sqlalchemy_only() -> None:
