@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test lint format synth deploy destroy lock clean
+.PHONY: help setup demo test lint lint-sql format revision plan freeze synth deploy destroy lock clean
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -23,15 +23,31 @@ demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 lea
 test: setup $(POSTGRES_VERSIONS:%=.build/postgres-%/.complete)  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
 	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --dist loadgroup)
 
-lint: setup  ## format check, ruff, mypy --strict, import walls
+lint: setup  ## format check, ruff, mypy --strict, import walls, lint-sql
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@$(PYTHON) -m pytest -q tests/unit/test_walls.py
+	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
+
+lint-sql: setup  ## lint every revision: squawk's rules on its SQL, and our own; FROZEN=1 where a branch is merged
+	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
+
+# The shell expands these, and not make, so that a name of a branch cannot be anything else.
+plan: setup  ## show what a deployment would do since the last release tag: FROM=revision, SINCE=tag, FORMAT=markdown
+	@$(PYTHON) -m review plan $${FROM:+--from="$$FROM"} $${SINCE:+--since="$$SINCE"} $${FORMAT:+--format="$$FORMAT"}
+
+freeze: setup  ## record the revisions in migrations/versions.lock: from then on they may not be edited
+	@$(PYTHON) -m review freeze
 
 format: setup  ## format the code and apply ruff's safe fixes
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+revision: setup  ## write a revision from the changes of migrations/tables.py, and lint it: m="add a column"
+	@test -n "$$m" || { echo 'make revision wants a message: make revision m="add a column"' >&2; exit 2; }
+	@.venv/bin/alembic revision --autogenerate --message "$$m"
+	@$(PYTHON) -m review lint
 
 synth: setup  ## synthesize the CloudFormation template into cdk.out
 	@$(CDK) synth --quiet $(ARGS)

@@ -19,6 +19,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # lint-sql: ignore[prefer-identity, prefer-bigint-over-int] the stack was asked for with a SERIAL id
     op.create_table(
         "queries",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"infra", "localaws", "migrations", "migrator", "querier", "rds_iam", "tests"}
+OURS = {"infra", "localaws", "migrations", "migrator", "querier", "rds_iam", "review", "tests"}
 MAY_IMPORT = {
     "infra": set[str](),
     "localaws": set[str](),
@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "migrator": {"rds_iam"},
     "querier": {"rds_iam"},
     "rds_iam": set[str](),
+    "review": set[str](),
 }
 # What is imported where a function runs must be in its zip or in the Lambda runtime.
 IN_EVERY_ZIP = {"aws_lambda_powertools", "boto3", "botocore", "psycopg2"}

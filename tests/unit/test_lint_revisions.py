@@ -1,0 +1,186 @@
+"""Our own rules on the Python of revisions, and on the history."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.lint_project import LintProject, line_of
+
+SQL = 'def upgrade():\n    op.execute("SELECT 1")'
+
+
+def test_a_history_with_one_head_is_clean(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    project.write("one", SQL)
+    project.write("two", SQL)
+    assert project.rules() == []
+
+
+def test_two_heads_are_named(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    project.write("one", SQL)
+    project.write("two", SQL)
+    project.write("three", SQL, down="one")
+    (finding,) = project.findings()
+    assert finding.rule == "several-heads"
+    assert "two" in finding.message
+    assert "three" in finding.message
+    assert "alembic merge" in str(finding.advice)
+
+
+def test_a_merge_of_heads_is_clean(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    project.add("one", "SELECT 1")
+    project.add("two", "SELECT 1")
+    project.add("three", "SELECT 1", down="one")
+    project.add("four", down=("two", "three"))
+    assert project.rules() == []
+
+
+def test_revisions_in_several_folders_are_one_history(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    folders = "version_locations = %(here)s/scripts/versions:%(here)s/more"
+    project.ini.write_text(project.ini.read_text().replace("path_separator", f"{folders}\npath_separator"))
+    project.write("one", SQL)
+    (tmp_path / "more").mkdir()
+    moved = project.write("two", 'def upgrade():\n    op.drop_table("t")').rename(tmp_path / "more" / "two.py")
+    (finding,) = project.findings()
+    assert (finding.path, finding.rule) == (moved, "ban-drop-table")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import json",
+        "from app.models import User",
+        "import sqlalchemy_utils",
+        "from . import helpers",
+        "import typing_x",
+    ],
+)
+def test_an_import_of_what_may_change_is_found_wherever_it_is(tmp_path: Path, line: str) -> None:
+    project = LintProject(tmp_path)
+    path = project.write("one", f"def upgrade():\n    if False:\n        {line}\n    op.execute('SELECT 1')")
+    (finding,) = project.findings()
+    assert (finding.rule, finding.line) == ("revision-imports", line_of(path, line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from sqlalchemy.dialects import postgresql",
+        "import alembic.op",
+        "from typing import Union",
+        "from collections.abc import Sequence",
+    ],
+)
+def test_alembic_sqlalchemy_and_what_annotations_need_may_be_imported(tmp_path: Path, line: str) -> None:
+    project = LintProject(tmp_path)
+    project.write("one", f"{line}\n{SQL}")
+    assert project.rules() == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'rows = op.get_bind().execute(sa.text("SELECT 1")).fetchall()',
+        'for row in op.get_bind().execute(sa.text("SELECT 1")): pass',
+        "sa.inspect(op.get_bind())",
+        "op.get_bind().commit()",
+        "raise RuntimeError('not today')",
+    ],
+)
+def test_a_revision_that_cannot_be_written_as_sql_is_found_at_the_line(tmp_path: Path, code: str) -> None:
+    project = LintProject(tmp_path)
+    path = project.write("one", f'def upgrade():\n    op.execute("SELECT 2")\n    {code}\n    op.drop_table("t")')
+    (finding,) = project.findings()
+    assert (finding.rule, finding.line) == ("offline", line_of(path, code))
+    assert finding.advice
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if op.get_context().environment_context.is_offline_mode(): return",
+        'if op.get_bind().execute(sa.text("SELECT 1")): op.drop_table("t")',
+        "sa.orm.Session(op.get_bind())",
+    ],
+)
+def test_a_revision_that_does_something_else_without_a_database_is_found(tmp_path: Path, code: str) -> None:
+    project = LintProject(tmp_path)
+    path = project.write(
+        "one", f"import sqlalchemy.orm\n\ndef upgrade():\n    helper()\n    {SQL[19:]}\n\ndef helper():\n    {code}"
+    )
+    (finding,) = project.findings()
+    assert (finding.rule, finding.line) == ("offline", line_of(path, code))
+
+
+def test_one_that_writes_through_the_connection_or_asks_in_its_downgrade_is_not(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    project.write(
+        "one",
+        """
+        def upgrade():
+            bind = op.get_bind()
+            sa.Enum("a", name="kind").create(bind)
+            if bind.dialect.name == "postgresql":
+                bind.execute(sa.text("UPDATE t SET a = 1"))
+            [op.execute(f"SELECT {number}") for number in range(3)]
+        """,
+        downgrade='def downgrade():\n    assert op.get_bind().execute(sa.text("SELECT 1")).scalar()',
+    )
+    assert project.rules() == []
+
+
+@pytest.mark.parametrize(
+    "downgrade",
+    [
+        "",
+        "def downgrade():\n    pass",
+        'def downgrade():\n    """Downgrade schema."""\n    # ### commands auto generated by Alembic ###\n    pass',
+        "def downgrade():\n    ...",
+    ],
+)
+def test_a_downgrade_that_does_nothing_and_does_not_say_why_is_found(tmp_path: Path, downgrade: str) -> None:
+    project = LintProject(tmp_path)
+    project.write("one", SQL, downgrade=downgrade)
+    assert project.rules() == ["missing-downgrade"]
+
+
+@pytest.mark.parametrize(
+    "downgrade",
+    [
+        "def downgrade():\n    pass  # the column goes with the revision before",
+        'def downgrade():\n    raise NotImplementedError("the rows are gone")',
+        'def downgrade():\n    op.execute("SELECT 1")',
+    ],
+)
+def test_one_that_says_why_or_does_something_is_not(tmp_path: Path, downgrade: str) -> None:
+    project = LintProject(tmp_path)
+    project.write("one", SQL, downgrade=downgrade)
+    assert project.rules() == []
+
+
+def test_nothing_has_to_undo_an_upgrade_that_does_nothing(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    project.write("one", "def upgrade():\n    pass", downgrade="def downgrade():\n    pass")
+    assert project.rules() == []
+
+
+def test_a_revision_in_another_encoding_is_read(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    path = project.write("one", 'def upgrade():\n    op.execute("SELECT \'naïve\'")\n    op.drop_table("t")')
+    path.write_bytes(b"# coding: latin-1\n" + path.read_text(encoding="utf-8").encode("latin-1"))
+    (finding,) = project.findings()
+    assert (finding.rule, finding.line) == ("ban-drop-table", 11)
+
+
+def test_placeholders_that_were_not_filled_in_are_found(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    env = tmp_path / "scripts" / "env.py"
+    env.write_text(env.read_text().replace("literal_binds=True, ", ""))
+    body = 'op.execute(sa.table("t", sa.column("a")).update().values(a=sa.bindparam("a", {!r})))'
+    project.add("one", body=body.format("it's 100% % (x)s"))
+    (finding,) = project.findings()
+    assert finding.rule == "syntax-error"
+    assert "literal_binds" in str(finding.advice)

@@ -1,0 +1,169 @@
+"""What must run outside of a transaction, and what a second run of a revision trips over."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.lint_project import LintProject
+
+IN_BLOCK = "with op.get_context().autocommit_block():\n"
+DROP = "DROP INDEX CONCURRENTLY IF EXISTS app.ix"
+CREATE = 'CREATE INDEX CONCURRENTLY "ix" ON app.t (a)'
+
+
+def outside(*statements: str) -> str:
+    return IN_BLOCK + "\n".join(f"    op.execute({statement!r})" for statement in statements)
+
+
+def rules(folder: Path, body: str) -> list[str]:
+    project = LintProject(folder)
+    project.add("one", body=body)
+    return project.rules()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        DROP,
+        "REINDEX INDEX CONCURRENTLY ix",
+        "REINDEX (VERBOSE) TABLE CONCURRENTLY t",
+        "VACUUM (ANALYZE) t",
+        "CREATE DATABASE d",
+        "ALTER SYSTEM SET work_mem = '1MB'",
+        "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+        "/* now */ DO $$ BEGIN UPDATE t SET a = 1; COMMIT; END $$",
+        "DO $$ BEGIN LOOP COMMIT; END LOOP; END $$",
+    ],
+)
+def test_a_statement_that_must_be_outside_of_a_transaction_is_found_inside(tmp_path: Path, statement: str) -> None:
+    assert "outside-transaction" in rules(tmp_path / "inside", f"op.execute({statement!r})")
+    assert "outside-transaction" not in rules(tmp_path / "outside", outside(statement))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 'VACUUM; VACUUM t; CREATE INDEX CONCURRENTLY'",
+        "-- VACUUM t;\nSELECT 1",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+        "ALTER TYPE ty ADD VALUE 'VACUUM' AFTER 'b'",
+        "DO $$ BEGIN RAISE NOTICE 'COMMIT;'; END $$",
+        """CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$""",
+    ],
+)
+def test_a_statement_that_may_be_inside_is_not(tmp_path: Path, statement: str) -> None:
+    assert rules(tmp_path, f"op.execute({statement!r})") == []
+
+
+def test_building_an_index_concurrently_in_a_transaction_is_found_once(tmp_path: Path) -> None:
+    found = rules(tmp_path, f"op.execute({CREATE!r})")
+    assert "ban-concurrent-index-creation-in-transaction" in found
+    assert "outside-transaction" not in found
+
+
+def test_several_statements_in_one_call_are_a_transaction_too(tmp_path: Path) -> None:
+    assert "outside-transaction" in rules(tmp_path / "one call", outside(f"{DROP}; {CREATE};"))
+    assert "outside-transaction" not in rules(tmp_path / "two calls", outside(DROP, CREATE))
+
+
+def test_a_commit_in_a_revision_is_found_and_what_follows_is_outside(tmp_path: Path) -> None:
+    found = rules(tmp_path, f'op.execute("COMMIT")\nop.execute({CREATE!r})')
+    assert found == ["rerun-invalid-index", "transaction-control"]
+
+
+def test_a_savepoint_is_no_end_of_a_transaction(tmp_path: Path) -> None:
+    assert rules(tmp_path, 'op.execute("SAVEPOINT s")\nop.execute("ROLLBACK TO SAVEPOINT s")') == []
+
+
+@pytest.mark.parametrize("exists", ["", "IF NOT EXISTS "])
+def test_an_index_is_dropped_before_it_is_built_so_that_no_invalid_one_stays(tmp_path: Path, exists: str) -> None:
+    create = CREATE.replace("CONCURRENTLY ", f"CONCURRENTLY {exists}")
+    assert rules(tmp_path / "alone", outside(create)) == ["rerun-invalid-index"]
+    assert rules(tmp_path / "another", outside(DROP.replace(".ix", ".iy"), create)) == ["rerun-invalid-index"]
+    assert rules(tmp_path / "too late", outside(create, DROP)) == ["rerun-invalid-index"]
+    assert rules(tmp_path / "before", outside(DROP, create)) == []
+
+
+def test_alembics_own_operations_are_judged_alike(tmp_path: Path) -> None:
+    create = '    op.create_index("ix", "t", ["a"], postgresql_concurrently=True, if_not_exists=True)'
+    drop = '    op.drop_index("ix", "t", postgresql_concurrently=True, if_exists=True)'
+    assert rules(tmp_path / "alone", f"{IN_BLOCK}{create}") == ["rerun-invalid-index"]
+    assert rules(tmp_path / "before", f"{IN_BLOCK}{drop}\n{create}") == []
+
+
+def test_what_ran_before_an_autocommit_block_must_run_twice(tmp_path: Path) -> None:
+    body = f'op.execute("ALTER TABLE t ADD COLUMN {{}}a text")\n{outside("VACUUM t")}'
+    assert rules(tmp_path / "fails", body.format("")) == ["prefer-robust-stmts"]
+    assert rules(tmp_path / "robust", body.format("IF NOT EXISTS ")) == []
+
+
+def test_what_runs_after_it_in_a_transaction_need_not(tmp_path: Path) -> None:
+    assert rules(tmp_path, f'{outside("VACUUM t")}\nop.execute("ALTER TABLE t ADD COLUMN a text")') == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "ALTER COLUMN a SET DEFAULT 1",
+        "VALIDATE CONSTRAINT c",
+        "ALTER a SET STATISTICS 100, SET (fillfactor = 70)",
+        "ENABLE ROW LEVEL SECURITY",
+    ],
+)
+def test_setting_something_twice_does_no_harm(tmp_path: Path, action: str) -> None:
+    assert rules(tmp_path, outside(f"ALTER TABLE IF EXISTS ONLY app.t {action}")) == []
+
+
+@pytest.mark.parametrize(
+    "action", ["ADD CONSTRAINT c CHECK (a > 0) NOT VALID", "VALIDATE CONSTRAINT c, ADD COLUMN b text"]
+)
+def test_adding_something_twice_does(tmp_path: Path, action: str) -> None:
+    assert rules(tmp_path, outside(f"ALTER TABLE t {action}")) == ["prefer-robust-stmts"]
+
+
+@pytest.mark.parametrize(
+    ("fails", "holds"),
+    [
+        ("CREATE TYPE ty AS ENUM ('a')", "GRANT SELECT ON t TO querier"),
+        ("CREATE SEQUENCE s", "CREATE SEQUENCE IF NOT EXISTS s"),
+        ("CREATE VIEW v AS SELECT 1", "CREATE OR REPLACE VIEW v AS SELECT 1"),
+        ("ALTER TYPE ty ADD VALUE 'b'", "ALTER TYPE ty ADD VALUE IF NOT EXISTS 'b'"),
+        ("ALTER SEQUENCE s RENAME TO r", "ALTER SEQUENCE s RESTART"),
+        ("DROP TRIGGER tr ON t", "DROP TRIGGER IF EXISTS tr ON t"),
+    ],
+)
+def test_what_fails_when_it_is_there_already_is_found(tmp_path: Path, fails: str, holds: str) -> None:
+    assert "rerun-fails" in rules(tmp_path / "fails", outside(fails))
+    assert "rerun-fails" not in rules(tmp_path / "holds", outside(holds))
+    assert "rerun-fails" not in rules(tmp_path / "in a transaction", f"op.execute({fails!r})")
+
+
+def test_what_is_dropped_first_can_be_made_again(tmp_path: Path) -> None:
+    drop, create = "DROP TRIGGER IF EXISTS tr ON t", "CREATE TRIGGER tr AFTER INSERT ON t EXECUTE FUNCTION f()"
+    assert rules(tmp_path, outside(drop, create)) == []
+
+
+@pytest.mark.parametrize(
+    "insert",
+    [
+        "INSERT INTO t VALUES ('ON CONFLICT')",
+        "INSERT INTO t SELECT a FROM u -- ON CONFLICT",
+        "WITH u AS (SELECT 1 AS a) INSERT INTO t SELECT a FROM u",
+    ],
+)
+def test_rows_that_would_be_inserted_twice_are_found(tmp_path: Path, insert: str) -> None:
+    assert rules(tmp_path / "outside", outside(insert)) == ["rerun-inserts"]
+    assert rules(tmp_path / "in a transaction", f"op.execute({insert!r})") == []
+
+
+@pytest.mark.parametrize(
+    "insert",
+    [
+        "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+        "INSERT INTO t SELECT a FROM u WHERE NOT EXISTS (SELECT FROM t WHERE t.a = u.a)",
+        "WITH gone AS (DELETE FROM u RETURNING a) INSERT INTO t SELECT a FROM gone",
+        "SELECT 'insert into t'",
+    ],
+)
+def test_rows_that_are_inserted_once_are_not(tmp_path: Path, insert: str) -> None:
+    assert rules(tmp_path, outside(insert)) == []
