@@ -1,0 +1,127 @@
+"""The recipes of docs/writing-migrations.md as Alembic projects: the code that runs here is the code in the guide."""
+
+import io
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from tests.postgres.projects import Project
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/writing-migrations.md"
+BASE = "parcels"
+
+_HEADING = re.compile(r"^### (.+)$", re.MULTILINE)
+_BLOCK = re.compile(
+    r"^```python\n# revision (\d+) of (\d+), deployment (\d+): [^\n]+\n(.+?)^```$", re.MULTILINE | re.DOTALL
+)
+_LOCK = re.compile(r"^\| (\d+) \| ([A-Z ]+)", re.MULTILINE)
+_TABLES = re.compile(r"^```sql\n(CREATE TABLE depots .+?)^```$", re.MULTILINE | re.DOTALL)
+_TYPE_CHANGE = re.compile(r"^\| `(.+)` \| `(.+)` \| (yes|no) \|$", re.MULTILINE)
+
+_HEADER = '''\
+"""one of the guide's"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = {down}
+branch_labels = None
+depends_on = None
+
+
+'''
+_GRANTS = ("GRANT SELECT, INSERT, UPDATE ON parcels TO querier", "GRANT SELECT ON depots TO querier")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One block of Python; `lock` is the strongest that the guide says it takes on `parcels`, if it says so."""
+
+    name: str
+    deployment: int
+    code: str
+    lock: str | None = None
+
+    @property
+    def goes_down(self) -> bool:
+        return "NotImplementedError" not in self.code
+
+    @property
+    def is_transaction(self) -> bool:
+        return "autocommit_block" not in self.code
+
+
+@dataclass(frozen=True)
+class Recipe:
+    title: str
+    revisions: tuple[Revision, ...]
+
+    def of_deployment(self, number: int) -> tuple[Revision, ...]:
+        return tuple(revision for revision in self.revisions if revision.deployment == number)
+
+    @property
+    def reversible(self) -> tuple[Revision, ...]:
+        """The revisions before the first that has no way back."""
+        ends = [number for number, revision in enumerate(self.revisions) if not revision.goes_down]
+        return self.revisions[: min(ends, default=len(self.revisions))]
+
+
+def read_recipes() -> dict[str, Recipe]:
+    """Return the guide's recipes by their headings."""
+    _, *parts = _HEADING.split(GUIDE.read_text())
+    return {title: _recipe(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _recipe(title: str, text: str) -> Recipe:
+    locks = {int(number): lock.strip() for number, lock in _LOCK.findall(text)}
+    found = [(int(number), int(total), int(at), code) for number, total, at, code in _BLOCK.findall(text)]
+    assert [number for number, *_ in found] == list(range(1, len(found) + 1)), f"{title}: revisions out of order"
+    assert {total for _, total, *_ in found} == {len(found)}, f"{title}: {len(found)} revisions"
+    assert set(locks) in ({*range(1, len(found) + 1)}, set()), f"{title}: its table of locks does not fit"
+    return Recipe(title, tuple(Revision(f"r{number}", at, code, locks.get(number)) for number, _, at, code in found))
+
+
+def type_changes() -> list[tuple[str, str, bool]]:
+    """Return the guide's changes of type: from, to, and whether the table is rewritten."""
+    return [(before, after, rewrites == "yes") for before, after, rewrites in _TYPE_CHANGE.findall(GUIDE.read_text())]
+
+
+def project_with_tables(folder: Path) -> Project:
+    """Make a project with this repository's env.py, whose first revision makes the guide's tables."""
+    project = Project(folder)
+    shutil.copy(ROOT / "migrations/env.py", folder / "scripts/env.py")
+    (tables,) = _TABLES.findall(GUIDE.read_text())
+    project.add(BASE, *filter(None, map(str.strip, tables.split(";"))), *_GRANTS)
+    return project
+
+
+def add(project: Project, revisions: Sequence[Revision]) -> None:
+    """Put revisions on top of a project."""
+    for revision in revisions:
+        header = _HEADER.format(revision=revision.name, down=f'"{project.revisions[-1]}"')
+        (project.folder / "scripts/versions" / f"{revision.name}.py").write_text(header + revision.code)
+        project.revisions.append(revision.name)
+
+
+def config(project: Project, **attributes: object) -> Config:
+    made = Config(str(project.folder / "alembic.ini"), output_buffer=io.StringIO())
+    made.attributes.update(attributes)
+    return made
+
+
+def offline(project: Project, start: str, end: str) -> str:
+    """Return what `alembic upgrade start:end --sql` writes."""
+    output = io.StringIO()
+    made = Config(str(project.folder / "alembic.ini"), output_buffer=output)
+    command.upgrade(made, f"{start}:{end}", sql=True)
+    return output.getvalue()
+
+
+RECIPES = read_recipes()

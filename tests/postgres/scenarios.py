@@ -1,0 +1,133 @@
+"""What belongs to each recipe besides its revisions: what the application does, and what is there in the end."""
+
+from dataclasses import dataclass, field
+
+from tests.postgres.traffic import Code
+
+OLD = Code()
+TRIMMED = Code(
+    insert=OLD.insert.replace("%(recipient)s", "btrim(%(recipient)s)"),
+    move=OLD.move.replace("%(recipient)s", "btrim(%(recipient)s)"),
+)
+WITH_CITY = Code(
+    insert="""
+        INSERT INTO parcels (recipient, address, weight, depot_id, city)
+        VALUES (%(recipient)s, %(address)s, %(weight)s, 1, split_part(%(address)s, ', ', 2)) RETURNING id
+    """,
+    move="""
+        UPDATE parcels SET recipient = %(recipient)s, address = %(address)s, city = split_part(%(address)s, ', ', 2)
+        WHERE id = %(id)s
+    """,
+)
+RENAMED = Code(
+    insert=OLD.insert.replace("(recipient,", "(recipient_name,"),
+    move=OLD.move.replace("SET recipient", "SET recipient_name"),
+    read=OLD.read.replace("recipient", "recipient_name"),
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`codes`: the application before the first deployment, then that of each.
+
+    In the end: `has` are lines of the schema, `wrong` is true of rows that are not as they should be, and `columns`
+    says where to find what was written.
+    """
+
+    codes: tuple[Code, ...] = (OLD, OLD)
+    has: tuple[str, ...] = ()
+    wrong: str = "false"
+    columns: dict[str, str] = field(default_factory=lambda: {name: name for name in ("recipient", "address", "weight")})
+
+
+SCENARIOS = {
+    "Add a column with a default": Scenario(has=("column insured boolean NOT NULL DEFAULT false",), wrong="insured"),
+    "Add an index": Scenario(has=("index ix_parcels_recipient",)),
+    "Add a foreign key": Scenario(
+        has=("constraint fk_parcels_depot_id_depots FOREIGN KEY (depot_id) REFERENCES depots(id)",)
+    ),
+    "Backfill in batches": Scenario(codes=(OLD, TRIMMED, TRIMMED), wrong="recipient <> btrim(recipient)"),
+    "Add a NOT NULL column with computed values": Scenario(
+        codes=(OLD, OLD, WITH_CITY, WITH_CITY),
+        has=("column city text NOT NULL",),
+        wrong="city <> split_part(address, ', ', 2)",
+    ),
+    "Rename a column": Scenario(
+        codes=(OLD, OLD, RENAMED, RENAMED),
+        has=("column recipient_name text NOT NULL",),
+        columns={"recipient": "recipient_name", "address": "address", "weight": "weight"},
+    ),
+    "Change the type of a column": Scenario(has=("column weight bigint NOT NULL",)),
+    "Add a value to an enum type": Scenario(has=("type parcel_state registered, delivered, returned",)),
+    "Add a table": Scenario(has=("table complaints app_owner=arwdDxtm/app_owner, querier=ar/app_owner",)),
+}
+
+
+@dataclass(frozen=True)
+class Naive:
+    """A revision that many would write; `waits`: for which part of it somebody waits, at least."""
+
+    body: str
+    rewrites: bool = False
+    waits: float = 0.0
+
+
+NAIVE = {
+    "a column with a volatile default": Naive(
+        "op.add_column('parcels', sa.Column('token', sa.Uuid(), server_default=sa.func.gen_random_uuid()))",
+        rewrites=True,
+        waits=0.3,
+    ),
+    "an index built within the transaction": Naive(
+        "op.create_index('ix_parcels_recipient', 'parcels', ['recipient'])", waits=0.3
+    ),
+    "a foreign key, NOT VALID and VALIDATE in one revision": Naive("""\
+op.create_foreign_key('fk', 'parcels', 'depots', ['depot_id'], ['id'], postgresql_not_valid=True)
+op.execute('ALTER TABLE parcels VALIDATE CONSTRAINT fk')"""),
+    "a column added and filled in one revision": Naive(
+        """\
+op.add_column('parcels', sa.Column('city', sa.Text()))
+op.execute("UPDATE parcels SET city = split_part(address, ', ', 2)")""",
+        waits=0.3,
+    ),
+    "NOT NULL without a constraint that proves it": Naive(
+        "op.alter_column('parcels', 'address', nullable=True)\nop.alter_column('parcels', 'address', nullable=False)"
+    ),
+    "a type changed in place": Naive(
+        "op.alter_column('parcels', 'weight', type_=sa.BigInteger())", rewrites=True, waits=0.3
+    ),
+}
+
+# The first call makes parcels 1 to `rows`, the next one those up to its `rows`.
+FILL = """
+INSERT INTO depots SELECT n, 'Depot ' || n FROM generate_series(1, 20) n ON CONFLICT DO NOTHING;
+INSERT INTO parcels (recipient, address, weight, depot_id)
+SELECT 'Recipient ' || n || ' ', n || ' Main Street, City ' || n % 500 || ', ' || repeat('second floor, ', 2),
+       n % 30000, n % 20 + 1
+FROM generate_series((SELECT count(*) FROM parcels) + 1, {rows}) n
+"""
+
+# A line for each thing there is.
+SCHEMA = """
+SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
+                 'DEFAULT ' || pg_get_expr(adbin, adrelid)) AS line
+FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE attrelid = 'parcels'::regclass AND attnum > 0 AND NOT attisdropped
+UNION ALL
+SELECT concat_ws(' ', 'constraint', conname, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE conrelid = 'parcels'::regclass AND contype <> 'n'
+UNION ALL
+SELECT concat_ws(' ', 'index', indexrelid::regclass, CASE WHEN NOT indisvalid THEN 'NOT VALID' END)
+FROM pg_index WHERE indrelid = 'parcels'::regclass
+UNION ALL
+SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = 'parcels'::regclass AND NOT tgisinternal
+UNION ALL
+SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'type ' || enumtypid::regtype || ' ' || string_agg(enumlabel, ', ' ORDER BY enumsortorder)
+FROM pg_enum GROUP BY enumtypid
+UNION ALL
+SELECT 'table ' || relname || ' ' || coalesce(array_to_string(relacl, ', '), '')
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+ORDER BY line
+"""

@@ -1,0 +1,390 @@
+"""The recipes of docs/writing-migrations.md: what they promise, on a large table that others work on all the time."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from psycopg2 import errors
+
+from localaws.postgres import RunningPostgres
+from migrator.errors import UpgradeError
+from migrator.events import RolesRequest
+from migrator.roles import converge
+from migrator.settings import UpgradeSettings
+from migrator.upgrade import Outcome, Run, upgrade
+from rds_iam.deadline import Deadline
+from review.history import History
+from review.lint import lint
+from tests.postgres import recipes
+from tests.postgres.projects import Project
+from tests.postgres.recipes import BASE, RECIPES
+from tests.postgres.scenarios import FILL, NAIVE, OLD, SCENARIOS, SCHEMA
+from tests.postgres.servers import SETTINGS, Cluster
+from tests.postgres.traffic import traffic, watched
+
+MANY, FEW = 200_000, 1_000
+BATCH = 5_000
+TRIMMED = "recipient = btrim(recipient)"
+# A right recipe holds nobody up for a tenth of this; the rest is for a machine that is busy with other things.
+NOBODY_WAITS_SECONDS = 1.0
+ROLES = RolesRequest("app_owner", "migrator", ("querier",))
+WITH_LOCKS = [title for title, recipe in RECIPES.items() if recipe.revisions[0].lock]
+
+type Record = Callable[[str, object], None]
+
+
+@pytest.fixture(scope="module")
+def templates(postgres: RunningPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Make two databases to copy, `few` and `many`, which have the guide's tables with so many rows."""
+    cluster = Cluster(postgres)
+    cluster.reset()
+    with cluster.connect_as_master() as master:
+        converge(master, ROLES)
+    run(cluster, recipes.project_with_tables(tmp_path_factory.mktemp("tables")))
+    sizes = {"few": FEW, "many": MANY}
+    try:
+        for name, rows in sizes.items():
+            cluster.admin(FILL.format(rows=rows))
+            cluster.admin("VACUUM (FREEZE, ANALYZE) parcels")
+            postgres.admin(f"CREATE DATABASE {name} TEMPLATE {SETTINGS.database}", database="postgres")
+        yield cluster
+    finally:
+        for name in sizes:  # the roles own what is in them, and could not be dropped
+            postgres.admin(f"DROP DATABASE IF EXISTS {name}", database="postgres")
+
+
+def copied(cluster: Cluster, template: str) -> Cluster:
+    name, master_name, admin = SETTINGS.database, SETTINGS.master_username, cluster.postgres.admin
+    admin(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
+    admin(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {master_name}", database="postgres")
+    with cluster.connect_as_master() as master:
+        converge(master, ROLES)  # privileges on a database are not copied with it
+    return cluster
+
+
+@pytest.fixture
+def large(templates: Cluster) -> Cluster:
+    return copied(templates, "many")
+
+
+@pytest.fixture
+def small(templates: Cluster) -> Cluster:
+    return copied(templates, "few")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return recipes.project_with_tables(tmp_path / "project")
+
+
+def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Outcome:
+    """Upgrade as the migrator does: by token, and with its settings of the session."""
+    session = UpgradeSettings(lock_timeout).session()
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+    connect = partial(cluster.connect_with_token, "migrator", options=options)
+    return upgrade(Run(project.request(), project.folder, connect, Deadline.after(60)))
+
+
+@contextmanager
+def alembic(cluster: Cluster, project: Project) -> Iterator[Callable[..., None]]:
+    """Yield a function that does what `alembic` does on a command line."""
+    engine = sa.create_engine(
+        "postgresql+psycopg2://", creator=lambda: cluster.connect_with_token("migrator"), poolclass=sa.NullPool
+    )
+    with engine.connect() as connection:
+        config = recipes.config(project, connection=connection)
+
+        def do(what: Callable[..., None], revision: str) -> None:
+            what(config, revision)
+            connection.rollback()  # a transaction left open would keep others from building an index concurrently
+
+        yield do
+    engine.dispose()
+
+
+def schema(cluster: Cluster) -> list[str]:
+    return [str(line) for (line,) in cluster.admin(SCHEMA)]
+
+
+def state(cluster: Cluster) -> tuple[list[str], object]:
+    return schema(cluster), content(cluster)
+
+
+def content(cluster: Cluster) -> object:
+    return cluster.admin("SELECT md5(string_agg(parcels::text, ' ' ORDER BY id)) FROM parcels")
+
+
+def retract(project: Project, revision: str) -> None:
+    """Take back the last revision, which failed."""
+    project.revisions.remove(revision)
+    (project.folder / "scripts/versions" / f"{revision}.py").unlink()
+
+
+def filenode(cluster: Cluster) -> object:
+    """Return what names the table's file: a rewrite makes a new one."""
+    return cluster.admin("SELECT pg_relation_filenode('parcels')")
+
+
+def test_each_recipe_of_the_guide_is_tested() -> None:
+    assert list(SCENARIOS) == list(RECIPES)
+    assert all(recipe.revisions for recipe in RECIPES.values())
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_the_lint_has_nothing_to_say_about_a_recipe_nor_about_its_comments(title: str, project: Project) -> None:
+    recipes.add(project, RECIPES[title].revisions)
+    verdict = lint(History.read(project.folder / "alembic.ini"))
+    assert [finding for finding in verdict.findings if finding.revision != BASE] == []
+
+
+def test_the_python_of_the_guide_is_formatted(tmp_path: Path) -> None:
+    for title, recipe in RECIPES.items():
+        recipes.add(recipes.project_with_tables(tmp_path / title), recipe.revisions)
+    ruff, settings = Path(sys.executable).with_name("ruff"), recipes.ROOT / "pyproject.toml"
+    files = tmp_path.glob("*/scripts/versions/r*.py")
+    ran = subprocess.run(
+        [ruff, "format", "--diff", "--config", settings, *files], capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == ""
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("title", WITH_LOCKS)
+def test_the_old_code_and_the_new_work_all_the_time_and_nobody_waits(
+    title: str, large: Cluster, project: Project, record_property: Record
+) -> None:
+    recipe, scenario = RECIPES[title], SCENARIOS[title]
+    file, seconds = filenode(large), 0.0
+    with traffic(large, MANY, scenario.codes[0]) as seen, watched() as held:
+        for deployment, codes in enumerate(pairwise(scenario.codes), 1):
+            seen.codes = tuple(dict.fromkeys(codes))  # new code may be there before its revisions are
+            recipes.add(project, recipe.of_deployment(deployment))
+            seconds += run(large, project).seconds
+            time.sleep(0.1)
+    record_property("tried", f"{title}, {MANY} rows in {seconds:.1f} s: {seen}")
+    assert {name: what.lock for name, what in held.items()} == {
+        revision.name: revision.lock for revision in recipe.revisions if revision.is_transaction
+    }
+    assert [name for name, what in held.items() if what.makes_others_wait_for_rows] == []
+    assert filenode(large) == file, "the table was rewritten"
+    assert seen.longest < NOBODY_WAITS_SECONDS
+    assert set(scenario.has) <= set(schema(large))
+    assert [line for line in schema(large) if "NOT VALID" in line] == []
+    assert large.admin(f"SELECT count(*) FROM parcels WHERE {scenario.wrong}") == [(0,)]
+    assert lost(large, scenario.columns, seen.written) == []
+
+
+def by_id(cluster: Cluster, sql: str) -> dict[int, Any]:
+    return dict(cast("list[tuple[int, Any]]", cluster.admin(sql)))
+
+
+def lost(cluster: Cluster, columns: dict[str, str], written: dict[int, dict[str, object]]) -> list[object]:
+    """Return the rows in which something else stands than was written; `columns` says where to look."""
+    named = ", ".join(f"'{name}', {column}" for name, column in columns.items())
+    keys = ", ".join(map(str, written))
+    rows = by_id(cluster, f"SELECT id, json_build_object({named}) FROM parcels WHERE id IN ({keys})")
+    return [
+        (values, rows[row])
+        for row, values in written.items()
+        if any(str(rows[row][name]).strip() != str(value).strip() for name, value in values.items())
+    ]
+
+
+def test_the_naive_ways_make_others_wait_for_every_row(
+    large: Cluster, project: Project, record_property: Record
+) -> None:
+    for number, (way, naive) in enumerate(NAIVE.items()):
+        file = filenode(large)
+        project.add(f"naive{number}", body=naive.body)
+        with traffic(large, MANY, OLD) as seen, watched() as held:
+            outcome = run(large, project)
+        record_property("tried", f"naively, {way}, {MANY} rows in {outcome.seconds:.1f} s: {seen}")
+        what = held[f"naive{number}"]
+        assert what.makes_others_wait_for_rows, way
+        assert what.rows > MANY / 10, way  # several processes share a scan, and this is what one of them saw
+        assert (filenode(large) != file) is naive.rewrites, way
+        assert seen.longest > naive.waits * outcome.seconds, way
+
+
+@pytest.mark.parametrize(
+    ("statements", "error"),
+    [
+        (["ALTER TABLE parcels RENAME recipient TO recipient_name"], errors.UndefinedColumn),
+        (
+            ["ALTER TABLE parcels ADD city text NOT NULL DEFAULT ''", "ALTER TABLE parcels ALTER city DROP DEFAULT"],
+            errors.NotNullViolation,
+        ),
+    ],
+    ids=["a column renamed", "NOT NULL"],
+)
+def test_the_code_before_fails_when_a_schema_contracts_too_early(
+    statements: list[str], error: type[Exception], small: Cluster, project: Project
+) -> None:
+    project.add("naive", *statements)
+    with pytest.raises(error):
+        run_beside_the_old_code(small, project)
+
+
+def run_beside_the_old_code(cluster: Cluster, project: Project) -> None:
+    with traffic(cluster, FEW, OLD):
+        run(cluster, project)
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_goes_up_and_down_and_up_again_and_its_sql_does_the_same(
+    title: str, small: Cluster, project: Project
+) -> None:
+    recipe, before = RECIPES[title], state(small)
+    recipes.add(project, recipe.revisions)
+    execute(small, recipes.offline(project, BASE, "head"))
+    by_sql = state(small)
+    if recipe.reversible != recipe.revisions:
+        copied(small, "few")
+    with alembic(small, project) as do:
+        if recipe.reversible:
+            do(command.upgrade, recipe.reversible[-1].name)
+        do(command.downgrade, BASE)
+        assert schema(small) == before[0]
+        assert content(small) == before[1] or title == "Backfill in batches"
+        run(small, project)
+        assert state(small) == by_sql
+        if recipe.reversible != recipe.revisions:
+            with pytest.raises(NotImplementedError, match=r"\w+ \w+"):
+                do(command.downgrade, "-1")
+
+
+def execute(cluster: Cluster, script: str) -> None:
+    """Run what Alembic has written, as psql would: statement by statement."""
+    with closing(cluster.connect_with_token("migrator")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for statement in filter(str.strip, script.split(";\n\n")):
+            cursor.execute(statement)
+
+
+def test_a_failed_build_of_the_index_is_cleared_away(small: Cluster, project: Project) -> None:
+    project.add("fails", body=concurrently("['depot_id'], unique=True"))
+    with pytest.raises(UpgradeError, match="23505"):
+        run(small, project)
+    project.revisions.remove("fails")
+    project.add("fails", body=concurrently("['recipient'], if_not_exists=True"))
+    run(small, project)
+    assert "index ix_parcels_recipient NOT VALID" in schema(small), "IF NOT EXISTS takes it for the finished one"
+    recipes.add(project, RECIPES["Add an index"].revisions)
+    run(small, project)
+    assert "index ix_parcels_recipient" in schema(small)
+
+
+def concurrently(what: str) -> str:
+    index = f"op.create_index('ix_parcels_recipient', 'parcels', {what}, postgresql_concurrently=True)"
+    return f"with op.get_context().autocommit_block():\n    {index}"
+
+
+def test_an_index_is_built_once_whoever_keeps_a_transaction_open(small: Cluster, project: Project) -> None:
+    project.add("naive", body=concurrently("['recipient']"))
+    with held_open(small, seconds=0.5), pytest.raises(UpgradeError, match="42P07"):
+        run(small, project, lock_timeout=0.2)  # tried again, and what it left is in its way
+    retract(project, "naive")
+    recipes.add(project, RECIPES["Add an index"].revisions)
+    project.add("after", "CREATE TABLE timeout AS SELECT current_setting('lock_timeout') AS value")
+    with held_open(small, seconds=1.0):
+        outcome = run(small, project, lock_timeout=0.2)
+    assert outcome.retries == 0
+    assert "index ix_parcels_recipient" in schema(small)
+    assert small.admin("SELECT value FROM timeout") == [("200ms",)], "the next revision has the timeout of its own"
+
+
+@contextmanager
+def held_open(cluster: Cluster, seconds: float) -> Iterator[None]:
+    """Keep a transaction that has written to the table open for some time."""
+    with closing(cluster.connect_with_token("querier")) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE parcels SET weight = 1 WHERE id = 1")
+        timer = threading.Timer(seconds, connection.commit)
+        timer.start()
+        yield
+        timer.join()
+
+
+def test_a_backfill_goes_on_from_where_it_was_stopped(large: Cluster, project: Project) -> None:
+    recipes.add(project, RECIPES["Backfill in batches"].revisions)
+    stopper = threading.Thread(target=stop_after_some_batches, args=(large,))
+    stopper.start()
+    with pytest.raises(UpgradeError, match="57014"):
+        run(large, project)
+    stopper.join()
+    done = by_id(large, f"SELECT id, xmin::text FROM parcels WHERE {TRIMMED}")
+    assert BATCH <= len(done) < MANY
+    assert len(done) % BATCH == 0
+    run(large, project)
+    assert large.admin(f"SELECT count(*) FROM parcels WHERE NOT ({TRIMMED})") == [(0,)]
+    writers = by_id(large, "SELECT id, xmin::text FROM parcels")
+    assert {row: writers[row] for row in done} == done, "what was done is not done again"
+    assert len(set(writers.values())) == MANY / BATCH, "each batch is a transaction"
+
+
+def stop_after_some_batches(cluster: Cluster) -> None:
+    deadline = Deadline.after(30)
+    done = f"SELECT count(*) FROM parcels WHERE id <= 3 * {BATCH} AND {TRIMMED}"
+    while cluster.admin(done) == [(0,)] and deadline.seconds_left:
+        time.sleep(0.01)
+    cluster.admin("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'migrator' AND state = 'active'")
+
+
+def test_a_backfill_outlasts_a_row_that_somebody_keeps(small: Cluster, project: Project) -> None:
+    recipes.add(project, RECIPES["Backfill in batches"].revisions)
+    with held_open(small, seconds=1.0):
+        outcome = run(small, project, lock_timeout=0.2)
+    assert outcome.retries >= 1
+    assert small.admin(f"SELECT count(*) FROM parcels WHERE NOT ({TRIMMED})") == [(0,)]
+
+
+def test_a_change_of_type_rewrites_the_table_only_where_the_guide_says_so(small: Cluster) -> None:
+    changes = recipes.type_changes()
+    found = [(before, after, rewrites_to(small, before, after)) for before, after, _ in changes]
+    assert found == changes
+    assert len(found) > 10
+
+
+def rewrites_to(cluster: Cluster, before: str, after: str) -> bool:
+    (there, *_, now) = cluster.admin(f"""
+        CREATE TABLE changing (value {before});
+        CREATE TEMPORARY TABLE files AS SELECT pg_relation_filenode('changing') AS file;
+        ALTER TABLE changing ALTER value TYPE {after};
+        INSERT INTO files SELECT pg_relation_filenode('changing');
+        DROP TABLE changing;
+        SELECT file FROM files
+    """)
+    return bool(there != now)
+
+
+def test_a_new_value_of_an_enum_type_is_used_in_a_later_revision(small: Cluster, project: Project) -> None:
+    use = "UPDATE parcels SET state = 'returned' WHERE id = 1"
+    project.add("naive", "ALTER TYPE parcel_state ADD VALUE 'returned'", use)
+    with pytest.raises(UpgradeError, match="55P04"):
+        run(small, project)
+    retract(project, "naive")
+    recipes.add(project, RECIPES["Add a value to an enum type"].revisions)
+    project.add("later", use)
+    run(small, project)
+    assert small.admin("SELECT state FROM parcels WHERE id = 1") == [("returned",)]
+
+
+def test_the_querier_may_use_a_new_table_as_its_revision_says(small: Cluster, project: Project) -> None:
+    recipes.add(project, RECIPES["Add a table"].revisions)
+    run(small, project)
+    with closing(small.connect_with_token("querier")) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("INSERT INTO complaints (words) VALUES ('late') RETURNING id")
+        assert cursor.fetchall() == [(1,)]
+        with pytest.raises(errors.InsufficientPrivilege):
+            cursor.execute("DELETE FROM complaints")
