@@ -3,21 +3,23 @@
 import argparse
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from rich.console import Console
 
-from review import frozen, report
 from review.errors import ReviewError
 from review.history import History
-from review.lint import lint
+from review.linting import frozen, report
+from review.linting.lint import lint
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command: 0 if all is well, 1 with findings, 2 if there is nothing to judge."""
     options = _parser().parse_args(arguments)
     try:
-        history = History.read(options.config)
+        with redirect_stdout(sys.stderr):  # a revision may print something
+            history = History.read(options.config)
         return int(options.run(history, options))
     except ReviewError as exc:
         sys.stderr.write(f"review: {' '.join(str(exc).split())}\n")
@@ -25,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _lint(history: History, options: argparse.Namespace) -> int:
-    verdict = lint(history, must_be_frozen=options.frozen)
+    with redirect_stdout(sys.stderr):
+        verdict = lint(history, must_be_frozen=options.frozen)
     report.show(verdict, Console(), os.environ)
     return 1 if verdict.findings else 0
 
@@ -38,7 +41,7 @@ def _freeze(history: History, _options: argparse.Namespace) -> int:
 
 
 def _plan(history: History, options: argparse.Namespace) -> int:
-    from review.planning import show  # noqa: PLC0415 - the other commands do without it
+    from review.planning.show import show  # noqa: PLC0415 - the other commands do without it
 
     show(history, start=options.start, since=options.since, format=options.format)
     return 0

@@ -96,7 +96,7 @@ class Cluster:
         """Return what pg_dump says of the schema, without the lines that differ from call to call."""
         url = f"host={self.postgres.host} port={self.postgres.port} dbname={SETTINGS.database} sslmode=require"
         user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
-        program = [find(DEFAULT_VERSION) / "pg_dump", "--schema-only", url]
+        program = [str(find(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
         dump = subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
         return "\n".join(line for line in dump.splitlines() if not _DIFFERS.search(line))
 

@@ -24,7 +24,7 @@ from migrator.settings import UpgradeSettings
 from migrator.upgrade import Outcome, Run, upgrade
 from rds_iam.deadline import Deadline
 from review.history import History
-from review.lint import lint
+from review.linting.lint import lint
 from tests.postgres import recipes
 from tests.postgres.projects import Project
 from tests.postgres.recipes import BASE, RECIPES

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 from review.findings import Finding
 from review.history import History
-from review.lint import Verdict, lint
+from review.linting.lint import Verdict, lint
 from tests.postgres.projects import Project
 
 ENV = """\

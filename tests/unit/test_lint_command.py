@@ -8,7 +8,7 @@ import pytest
 
 from review.__main__ import main
 from review.history import History
-from review.lint import lint
+from review.linting.lint import lint
 from tests.unit.lint_project import LintProject
 
 ROOT = Path(__file__).parents[2]

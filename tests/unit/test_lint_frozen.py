@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from review.frozen import Lock, digest, freeze, sources
+from review.linting.frozen import Lock, digest, freeze, sources
 from review.source import Source
 from tests.unit.lint_project import LintProject
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from review import squawk
-from review.advice import ADVICE, ALIASES, GUIDE, SQUAWK_RULES
 from review.errors import ReviewError
+from review.linting.advice import ADVICE, ALIASES, GUIDE, SQUAWK_RULES
 from tests.unit.lint_project import LintProject, line_of
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from review import frozen, judging, rules, transactions
-from review.acknowledgements import without_acknowledged
 from review.findings import Finding
 from review.history import History
+from review.linting import frozen, judging, rules, transactions
+from review.linting.acknowledgements import without_acknowledged
 from review.rendering import Rendered, render
 
 SQUAWK_CONFIG = ".squawk.toml"

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from review import reruns, tokens
-from review.advice import ADVICE
+from review import tokens
 from review.findings import Finding
-from review.pieces import Part, parts, up_to_last_outside
+from review.linting import reruns
+from review.linting.advice import ADVICE
+from review.linting.pieces import Part, parts, up_to_last_outside
 from review.rendering import Rendered
 
 _OUTSIDE = [

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from review.findings import Finding
-from review.lint import Verdict
+from review.linting.lint import Verdict
 
 
 def show(verdict: Verdict, console: Console, environ: Mapping[str, str]) -> None:

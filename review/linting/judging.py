@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from review import reruns, squawk
-from review.advice import ADVICE
+from review import squawk
 from review.findings import Finding
-from review.pieces import Part, Piece, parts, piece, up_to_last_outside
+from review.linting import reruns
+from review.linting.advice import ADVICE
+from review.linting.pieces import Part, Piece, parts, piece, up_to_last_outside
 from review.rendering import Rendered
 
 # The migrator sets both for every session: migrator/settings.py and migrator/statements.py.

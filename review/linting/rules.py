@@ -6,9 +6,9 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from review.advice import ADVICE
 from review.findings import Finding
 from review.history import History
+from review.linting.advice import ADVICE
 from review.rendering import Failure, Rendered
 from review.source import Source
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from review.advice import ADVICE
 from review.errors import ReviewError
 from review.findings import Finding
 from review.history import History
+from review.linting.advice import ADVICE
 from review.source import Source
 
 NAME = "versions.lock"

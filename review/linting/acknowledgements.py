@@ -6,8 +6,8 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from review.advice import ADVICE, ALIASES, NOT_TO_ACKNOWLEDGE, OUR_RULES, SQUAWK_RULES
 from review.findings import Finding
+from review.linting.advice import ADVICE, ALIASES, NOT_TO_ACKNOWLEDGE, OUR_RULES, SQUAWK_RULES
 from review.source import Source
 
 RULE = "acknowledgement"

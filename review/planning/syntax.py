@@ -1,0 +1,139 @@
+"""SQL statements as trees, by squawk's parser, and the relations that they name.
+
+The trees come from `squawk --debug parse`, which is made for people; squawk is locked to one version, and
+tests/unit/test_lock_levels.py fails if another one calls things differently.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from review import squawk
+from review.errors import ReviewError
+
+UNREADABLE = "ERROR"
+"""The kind of what squawk cannot parse."""
+
+RELATION_KINDS = {
+    "RELATION_NAME_REF": "",
+    "TABLE_NAME_REF": "",
+    "QUALIFIED_COLUMN_NAME_REF": "",
+    "VIEW_REF": "view",
+    "SEQUENCE_REF": "sequence",
+    "INDEX_REF": "index",
+}
+"""The nodes that name a relation which is there already, and what to call it where it is no table."""
+
+_NODE = re.compile(r"^( *)([A-Z][A-Z0-9_]*)@(\d+)\.\.(\d+)( \")?", re.MULTILINE)
+_NAME_PART = re.compile(r'"(?:[^"]|"")*"|[^\s."]+')
+
+
+@dataclass(slots=True)
+class Node:
+    """A part of a statement. `kind` is squawk's word for it; keywords are nodes too, as `FULL_KW`."""
+
+    kind: str
+    source: bytes
+    start: int
+    end: int
+    children: list["Node"] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Return its SQL."""
+        return self.source[self.start : self.end].decode()
+
+    def walk(self, above: tuple["Node", ...] = ()) -> Iterator[tuple["Node", tuple["Node", ...]]]:
+        """Yield this and all nodes below, each with those that it is in, innermost first."""
+        yield self, above
+        for child in self.children:
+            yield from child.walk((self, *above))
+
+    def find(self, *kinds: str) -> Iterator["Node"]:
+        """Yield the nodes below of these kinds."""
+        return (node for node, _ in self.walk() if node.kind in kinds)
+
+    def has(self, *kinds: str) -> bool:
+        """Tell whether there is one."""
+        return any(True for _ in self.find(*kinds))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A relation that a statement names, and the kinds of the nodes that it stands in, innermost first."""
+
+    name: str
+    kind: str
+    places: tuple[str, ...]
+
+
+def parse(statements: Sequence[str]) -> list[Node]:
+    """Return a tree for each text, which should hold one statement; its kind is UNREADABLE otherwise."""
+    sources = [statement.encode("utf-8", errors="replace") for statement in statements]
+    trees = list(_trees(_parsed(sources), sources)) if sources else []
+    if len(trees) != len(sources):
+        raise ReviewError(f"squawk parsed {len(trees)} of {len(sources)} statements")
+    return [_only_statement(tree) for tree in trees]
+
+
+def references(statement: Node) -> Iterator[Reference]:
+    """Yield the relations that are named, apart from those which the statement itself defines in WITH."""
+    own = {name_of(node.text) for node in statement.find("CTE_NAME")}
+    for node, above in statement.walk():
+        if node.kind in RELATION_KINDS:
+            name = name_of(node.text, is_column=node.kind == "QUALIFIED_COLUMN_NAME_REF")
+            if not (node.kind == "RELATION_NAME_REF" and name in own):
+                yield Reference(name, RELATION_KINDS[node.kind], tuple(outer.kind for outer in above))
+
+
+def name_of(text: str, *, is_column: bool = False) -> str:
+    """Return a name as others may write it too: folded, without needless quotes, without the schema `public`."""
+    parts = [_folded(part) for part in _NAME_PART.findall(text)]
+    parts = parts[:-1] if is_column else parts
+    return ".".join(parts[1:] if len(parts) > 1 and parts[0] == "public" else parts)
+
+
+def _folded(part: str) -> str:
+    inner = part[1:-1] if part.startswith('"') else part.lower()
+    return inner if re.fullmatch(r"[a-z_][a-z0-9_$]*", inner) else part
+
+
+def _parsed(sources: Sequence[bytes]) -> str:
+    with TemporaryDirectory(prefix="squawk-") as folder:
+        for number, source in enumerate(sources):
+            Path(folder, f"{number:08}.sql").write_bytes(source)  # its trees come in the order of names
+        ran = subprocess.run(
+            [squawk.PROGRAM, "--debug", "parse", f"{folder}/*.sql"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    return ran.stdout
+
+
+def _trees(output: str, sources: Sequence[bytes]) -> Iterator[Node]:
+    """Yield the root for each source; tokens are left out, keywords excepted."""
+    rest = iter(sources)
+    path: list[Node] = []
+    for indent, kind, start, end, is_token in _NODE.findall(output):
+        if is_token and not kind.endswith("_KW"):
+            continue
+        depth = len(indent) // 2
+        source = path[0].source if depth else next(rest, b"")
+        node = Node(kind, source, int(start), int(end))
+        if depth:
+            path[depth - 1].children.append(node)
+        else:
+            yield node
+        path[depth:] = [node]
+
+
+def _only_statement(root: Node) -> Node:
+    found = [node for node in root.children if node.kind != "EMPTY_STMT"]
+    if len(found) == 1 and not found[0].has(UNREADABLE):
+        return found[0]
+    return Node(UNREADABLE, root.source, root.start, root.end)

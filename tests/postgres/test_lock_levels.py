@@ -1,0 +1,138 @@
+"""The locks that `make plan` estimates are those that PostgreSQL takes."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from threading import Thread
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from localaws.postgres import RunningPostgres
+from review.planning.locks import Locks, estimate, squawks_modes
+from review.planning.modes import Mode
+from review.planning.schema import Schema
+from review.planning.syntax import parse
+from tests.postgres.lock_statements import BEFORE, CONCURRENT, STATEMENTS
+from tests.postgres.servers import SETTINGS
+
+RELATIONS = """
+SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+"""
+HELD = "SELECT relation, mode FROM pg_locks WHERE pid = %s AND relation IS NOT NULL AND granted"
+type Held = set[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def prepared(postgres: RunningPostgres) -> Iterator[str]:
+    """Yield a database with the relations that the statements are about."""
+    name = f"locks_{secrets.token_hex(4)}"
+    postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
+    with connect(postgres, name) as session:
+        session.autocommit = True
+        execute(session, *BEFORE)
+    yield name
+    postgres.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def connect(postgres: RunningPostgres, database: str) -> Iterator[Connection]:
+    with closing(
+        psycopg2.connect(
+            host=postgres.host,
+            port=postgres.port,
+            dbname=database,
+            user=SETTINGS.master_username,
+            password=SETTINGS.master_password,
+            sslmode="require",
+        )
+    ) as session:
+        yield session
+
+
+def estimated(statement: str) -> Locks:
+    *before, last = parse([*BEFORE, statement])
+    schema = Schema()
+    for tree in before:
+        schema.learn(tree)
+    schema.new.clear()
+    (mode,) = squawks_modes([last])
+    return estimate(last, mode, schema)
+
+
+def on_tables_and_views(locks: Locks) -> Held:
+    return {(lock.name, str(lock.mode)) for lock in locks.held if not lock.is_new and "index" not in lock.kind}
+
+
+def held(observer: Connection, pid: int, names: dict[int, str]) -> Held:
+    """Return the strictest mode held on each relation that was there before."""
+    with observer.cursor() as cursor:
+        cursor.execute(HELD, (pid,))
+        found = [(names[oid], spelled(mode)) for oid, mode in cursor.fetchall() if oid in names]
+    order = [str(mode) for mode in Mode]
+    return {(name, max((m for n, m in found if n == name), key=order.index)) for name, _ in found}
+
+
+def spelled(mode: str) -> str:
+    """Turn pg_locks' AccessExclusiveLock into the documentation's ACCESS EXCLUSIVE."""
+    return "".join(f" {letter}" if letter.isupper() else letter for letter in mode.removesuffix("Lock")).strip().upper()
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_a_statement_takes_the_locks_that_are_estimated(
+    postgres: RunningPostgres, prepared: str, statement: str
+) -> None:
+    with connect(postgres, prepared) as session, session.cursor() as cursor:
+        cursor.execute(RELATIONS)
+        names = dict(cursor.fetchall())
+        session.rollback()  # having read the catalog is no part of it
+        cursor.execute(statement)
+        taken = held(session, session.info.backend_pid, names)
+    locks = estimated(statement)
+    assert locks.is_complete
+    assert on_tables_and_views(locks) == taken
+
+
+@pytest.mark.parametrize("statement", CONCURRENT)
+def test_a_concurrent_one_takes_the_locks_that_are_estimated(
+    postgres: RunningPostgres, database: str, statement: str
+) -> None:
+    with (
+        connect(postgres, database) as other,
+        connect(postgres, database) as session,
+        connect(postgres, database) as observer,
+        observer.cursor() as cursor,
+    ):
+        session.autocommit = observer.autocommit = True
+        execute(observer, *BEFORE)
+        cursor.execute(RELATIONS)
+        names = dict(cursor.fetchall())
+        execute(other, "UPDATE t SET a = 1", "SELECT * FROM part")  # an open transaction, for the statement to wait for
+        thread = Thread(target=execute, args=(session, statement))
+        thread.start()
+        wait_until_it_waits(observer, session.info.backend_pid)
+        taken = held(observer, session.info.backend_pid, names)
+        other.rollback()
+        thread.join()
+    assert taken
+    # What is locked only after the wait, the partition that is detached, cannot be seen here.
+    assert {lock for lock in on_tables_and_views(estimated(statement)) if lock[0] != "part"} == taken
+
+
+def execute(session: Connection, *statements: str) -> None:
+    with session.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def wait_until_it_waits(observer: Connection, pid: int) -> None:
+    ends = time.monotonic() + 10
+    with observer.cursor() as cursor:
+        while time.monotonic() < ends:
+            cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", (pid,))
+            if cursor.fetchone():
+                return
+            time.sleep(0.05)
+    raise AssertionError("the statement waits for nobody")

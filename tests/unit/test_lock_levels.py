@@ -1,0 +1,149 @@
+"""The lock levels that are read from SQL; tests/postgres/test_lock_levels.py compares them with a server's."""
+
+import pytest
+
+from review.planning.locks import Locks, estimate, squawks_modes
+from review.planning.modes import Mode
+from review.planning.schema import Schema
+from review.planning.syntax import UNREADABLE, name_of, parse
+
+
+def locks(*statements: str) -> Locks:
+    """Return what the last statement takes, all in one revision."""
+    trees = parse(statements)
+    schema = Schema()
+    for tree in trees[:-1]:
+        schema.learn(tree)
+    (mode,) = squawks_modes(trees[-1:])
+    return estimate(trees[-1], mode, schema)
+
+
+def on(found: Locks) -> dict[str, str]:
+    return {str(lock): "new" if lock.is_new else str(lock.mode) for lock in found.held}
+
+
+def after(before: str, statement: str) -> dict[str, str]:
+    """Return what a statement takes when another revision ran before."""
+    trees = parse([before, statement])
+    schema = Schema()
+    schema.learn(trees[0])
+    schema.new.clear()
+    return on(estimate(trees[1], squawks_modes(trees)[1], schema))
+
+
+def test_what_the_same_revision_made_keeps_nobody_waiting() -> None:
+    found = locks("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int")
+    assert on(found) == {"t": "new"}
+    assert found.strictest is None
+
+
+def test_a_table_that_another_revision_made_is_not_new() -> None:
+    assert after("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int") == {"t": "ACCESS EXCLUSIVE"}
+
+
+def test_a_new_table_is_new_under_its_next_name_too() -> None:
+    assert on(locks("CREATE TABLE t (id int)", "ALTER TABLE t RENAME TO u", "DROP TABLE u")) == {"u": "new"}
+
+
+def test_a_new_table_locks_the_ones_that_it_references() -> None:
+    assert on(locks("CREATE TABLE t (id int, parent int REFERENCES t, u int REFERENCES u)")) == {
+        "t": "new",
+        "u": "SHARE ROW EXCLUSIVE",
+    }
+
+
+def test_dropping_an_index_locks_its_table() -> None:
+    assert after("CREATE INDEX ix ON sales.t (a)", "DROP INDEX sales.ix") == {
+        "index sales.ix": "ACCESS EXCLUSIVE",
+        "sales.t": "ACCESS EXCLUSIVE",
+    }
+
+
+def test_the_table_of_an_index_that_nobody_made_stays_without_a_name() -> None:
+    assert on(locks("DROP INDEX ix")) == {"index ix": "ACCESS EXCLUSIVE", "the table of ix": "ACCESS EXCLUSIVE"}
+
+
+def test_dropping_a_table_locks_the_ones_that_it_references() -> None:
+    assert after("CREATE TABLE t (u int REFERENCES u)", "DROP TABLE t") == {
+        "t": "ACCESS EXCLUSIVE",
+        "u": "ACCESS EXCLUSIVE",
+    }
+
+
+def test_only_the_foreign_key_that_is_dropped_counts() -> None:
+    before = "CREATE TABLE t (a int CONSTRAINT fk_a REFERENCES u, b int CONSTRAINT fk_b REFERENCES v)"
+    assert after(before, "ALTER TABLE t DROP CONSTRAINT fk_a") == {"t": "ACCESS EXCLUSIVE", "u": "ACCESS EXCLUSIVE"}
+    assert after(before, "ALTER TABLE t DROP COLUMN b") == {"t": "ACCESS EXCLUSIVE", "v": "ACCESS EXCLUSIVE"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$ BEGIN DELETE FROM t; END $$",
+        "CALL p()",
+        "SELECT add_partitions()",
+        "DROP SCHEMA s CASCADE",
+        "DROP TYPE e CASCADE",
+        "DROP TABLE t CASCADE",
+        "ALTER TABLE t DROP COLUMN a CASCADE",
+        "ALTER TYPE c ADD ATTRIBUTE a int",
+        "ALTER TABLE t FROB THE KNOB",
+        "VACUUM",
+    ],
+)
+def test_what_cannot_be_known_is_said_to_be_unknown(statement: str) -> None:
+    assert not locks(statement).is_complete
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END",
+        "CREATE TYPE e AS ENUM ('a;b')",
+        "ALTER TYPE e ADD VALUE 'b'",
+        "CREATE EXTENSION pg_trgm",
+        "GRANT SELECT ON t TO querier",
+        "SELECT setval('s', 1)",
+        "SELECT 1 FROM pg_class",
+        "SET LOCAL lock_timeout = '1s'",
+        "/* ALTER TABLE t */ SELECT 1 -- DROP TABLE t",
+        "WITH t AS (SELECT 1) SELECT * FROM t",
+    ],
+)
+def test_what_locks_no_table_is_known_to(statement: str) -> None:
+    assert locks(statement) == Locks()
+
+
+def test_rows_that_go_with_others_are_not_what_cascade_means_here() -> None:
+    assert locks("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u ON DELETE CASCADE").is_complete
+
+
+def test_a_comment_for_squawk_does_not_hide_a_lock() -> None:
+    assert on(locks("-- squawk-ignore require-lock-timeout\nALTER TABLE t ADD COLUMN a int")) == {
+        "t": "ACCESS EXCLUSIVE"
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("T", "t"),
+        ('"t"', "t"),
+        ('"T"', '"T"'),
+        ("public.t", "t"),
+        ('public . "New T"', '"New T"'),
+        ('sales."a.b"', 'sales."a.b"'),
+    ],
+)
+def test_a_name_is_the_same_however_it_is_written(written: str, name: str) -> None:
+    assert name_of(written) == name
+
+
+def test_each_text_gets_its_own_tree_in_order() -> None:
+    kinds = [tree.kind for tree in parse(["SELECT 'ü\n\";\n  INSERT@0..1'", "gibberish", "", *["DELETE FROM t"] * 20])]
+    assert kinds == ["SELECT", UNREADABLE, UNREADABLE, *["DELETE"] * 20]
+
+
+def test_every_mode_says_what_it_blocks_and_the_strictest_comes_last() -> None:
+    assert all(mode.blocks for mode in Mode)
+    assert str(max(Mode)) == "ACCESS EXCLUSIVE"

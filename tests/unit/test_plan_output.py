@@ -1,0 +1,196 @@
+"""What `make plan` shows, on a terminal and in a pull request."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from review.__main__ import main
+from review.planning import markdown, plan, terminal
+from review.planning.plan import Plan
+from review.planning.releases import Start
+from tests.unit.lint_project import LintProject
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LintProject:
+    monkeypatch.chdir(tmp_path)
+    return LintProject(tmp_path)
+
+
+def made(project: LintProject, *heads: str) -> Plan:
+    return plan.make(project.history, Start(heads, "as asked"))
+
+
+def as_markdown(project: LintProject, *heads: str) -> str:
+    return markdown.document(made(project, *heads))
+
+
+def as_text(project: LintProject, *heads: str) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    terminal.show(made(project, *heads), console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def sql_blocks(document: str) -> list[tuple[str, str]]:
+    return re.findall(r"^(`{3,})sql\n(.*?)^\1$", document, re.MULTILINE | re.DOTALL)
+
+
+def test_a_plan_holds_the_revisions_after_its_start_in_order(project: LintProject) -> None:
+    for revision in ("r1", "r2", "r3"):
+        project.add(revision, "SELECT 1")
+    assert [revision.revision for revision in made(project, "r1").revisions] == ["r2", "r3"]
+
+
+def test_each_statement_of_a_call_is_looked_at(project: LintProject) -> None:
+    project.add("r1", "CREATE TABLE t (a text); INSERT INTO u VALUES ('a;b'); -- done;\nALTER TABLE v ADD COLUMN a int")
+    (revision,) = made(project).revisions
+    assert [str(statement.locks.strictest) for statement in revision.statements] == [
+        "None",
+        "ROW EXCLUSIVE",
+        "ACCESS EXCLUSIVE",
+    ]
+    assert str(revision.strictest) == "ACCESS EXCLUSIVE"
+
+
+def test_what_ran_before_the_start_tells_what_is_there(project: LintProject) -> None:
+    project.add("r1", "CREATE TABLE t (a int)", "CREATE INDEX ix ON t (a)")
+    project.add("r2", "DROP INDEX ix")
+    (revision,) = made(project, "r1").revisions
+    assert {str(lock) for lock in revision.statements[0].locks.held} == {"index ix", "t"}
+
+
+def test_a_revision_without_sql_locks_nothing(project: LintProject) -> None:
+    project.add("r1")
+    assert made(project).revisions[0].strictest is None
+    assert "| r1 |  | none |" in as_markdown(project)
+    assert "no SQL" in as_text(project)
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_nothing_to_apply_is_one_line(project: LintProject, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    project.add("r1", "SELECT 1")
+    assert main(["plan", "--from", "r1", "--format", form]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line and line[0] not in "<#"]
+    assert lines == ["From r1 (as asked) to r1: nothing to apply."]
+
+
+def test_findings_do_not_fail_a_plan(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+    project.add("r1", "ALTER TABLE t RENAME COLUMN a TO b")
+    assert main(["plan", "--from", "base"]) == 0
+    assert "renaming-column" in capsys.readouterr().out
+
+
+def test_a_start_that_does_not_exist_is_one_line_and_exit_code_2(
+    project: LintProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.add("r1", "SELECT 1")
+    assert main(["plan", "--from", "r9"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_what_a_revision_prints_is_no_part_of_the_plan(
+    project: LintProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.add("r1", body="print('halfway')")
+    assert main(["plan", "--from", "base", "--format", "markdown"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(markdown.MARKER)
+    assert "halfway" not in captured.out
+    assert "halfway" in captured.err
+
+
+def test_the_text_says_where_it_starts_and_how_strict_it_is(project: LintProject) -> None:
+    project.add("r1", "SELECT 1")
+    project.add("r2", "CREATE INDEX ix ON t (a)")
+    first = as_text(project, "r1").splitlines()[0]
+    assert first.startswith("From r1 (as asked) to r2: 1 revision, ")
+    assert first.endswith("Strictest lock: SHARE (blocks writes, schema changes).")
+
+
+def test_the_text_shows_each_lock_and_the_sql(project: LintProject) -> None:
+    project.add("r1", "ALTER TABLE t ADD COLUMN a int", "UPDATE t SET a = '[bold]'")
+    shown = as_text(project)
+    assert re.search(r"ACCESS EXCLUSIVE +t +in +ALTER TABLE t ADD COLUMN a int", shown)
+    assert re.search(r"ROW EXCLUSIVE +t +in +UPDATE", shown)
+    assert "\nUPDATE t SET a = '[bold]';\n" in shown
+
+
+def test_the_borders_of_transactions_are_shown(project: LintProject) -> None:
+    project.add(
+        "r1",
+        body="op.execute('SELECT 1')\nwith op.get_context().autocommit_block():\n    op.execute('SELECT 2')",
+    )
+    (block,) = [sql for _, sql in sql_blocks(as_markdown(project))]
+    spoken = [line for line in block.splitlines() if line.startswith(("-- the", "-- a tr", "SELECT"))]
+    assert spoken == ["-- a transaction begins", "SELECT 1;", "-- the transaction ends", "SELECT 2;"]
+
+
+def test_sql_that_ends_early_says_why(project: LintProject) -> None:
+    project.add("r1", body="op.execute('SELECT 1')\nraise ValueError('no *rows*')")
+    assert r"ValueError: no \*rows\*" in as_markdown(project)
+    assert "ValueError: no *rows*" in as_text(project)
+    assert not made(project).is_complete
+
+
+def test_fences_in_strings_do_not_end_the_block(project: LintProject) -> None:
+    project.add("r1", "SELECT '\n```\n</details>\n````'")
+    ((fence, sql),) = sql_blocks(as_markdown(project))
+    assert fence == "`" * 5
+    assert "\n````'" in sql
+
+
+def test_a_title_is_shown_as_it_is_and_calls_nobody(project: LintProject) -> None:
+    project.add("r1", "SELECT 1")
+    path = project.path("r1")
+    path.write_text('"""drop `a|b` for @octocat <b>*now*"""\n' + path.read_text())
+    document = as_markdown(project)
+    assert "@octocat" not in document
+    row = next(line for line in document.splitlines() if line.startswith("| r1 "))
+    assert re.sub(r"\\.", "", row).count("|") == 5
+    assert r"\<b\>\*now\*" in row
+    assert "&lt;b&gt;" in document
+
+
+def test_a_finding_is_listed_with_its_place_and_its_advice_once(project: LintProject) -> None:
+    project.add("r1", "ALTER TABLE t ADD COLUMN a varchar(9)", "ALTER TABLE t ADD COLUMN b varchar(9)")
+    document = as_markdown(project)
+    findings = [line for line in document.splitlines() if "**prefer-text-field**" in line]
+    assert len(findings) == 2
+    assert all(re.match(r"- `scripts/versions/r1.py:\d+` ", line) for line in findings)
+    assert len([line for line in document.splitlines() if line.startswith("  - *prefer-text-field*")]) == 1
+
+
+def test_a_long_plan_fits_into_a_comment_and_leaves_out_the_longest(project: LintProject) -> None:
+    project.add("short", "SELECT 'kept'")
+    project.add("long", f"SELECT '{'é' * 40_000}'")
+    project.add("longer", f"SELECT '{'x' * 90_000}'")
+    document = as_markdown(project)
+    assert len(document.encode()) <= markdown.LIMIT
+    assert "SELECT 'kept'" in document
+    assert "ééé" not in document
+    assert "xxx" not in document
+    assert document.count("1 statement, left out here.") == 2
+    assert "The longest parts are left out" in document
+
+
+def test_of_equally_long_ones_the_last_is_left_out_first(project: LintProject) -> None:
+    for number in range(3):
+        project.add(f"r{number}", f"SELECT '{str(number) * 25_000}'")
+    document = as_markdown(project)
+    assert ["0000" in document, "1111" in document, "2222" in document] == [True, True, False]
+
+
+def test_hundreds_of_revisions_fit_into_a_comment(project: LintProject) -> None:
+    for number in range(400):
+        project.add(f"revision_{number:03}", "ALTER TABLE t RENAME COLUMN a TO b")
+        path = project.path(f"revision_{number:03}")
+        path.write_text(f'"""{"a rather long title " * 10}"""\n' + path.read_text())
+    document = as_markdown(project)
+    assert len(document.encode()) <= markdown.LIMIT
+    assert re.search(r"\| … \| and \d+ more revisions \|", document)

@@ -1,0 +1,200 @@
+"""From where a plan starts: a revision, a git ref, or the last release."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from review.errors import ReviewError
+from review.history import History
+from review.planning.releases import Start, find_start
+from tests.unit.lint_project import LintProject
+
+
+class Repository:
+    """A git repository with one Alembic project."""
+
+    def __init__(self, folder: Path, below: str = "") -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.project = LintProject(folder / below)
+        self.git("init", "--quiet", "--initial-branch", "main")
+
+    def git(self, *arguments: str) -> None:
+        identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false"]
+        environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+        subprocess.run(["git", "-C", self.folder, *identity, *arguments], check=True, capture_output=True, env=environ)
+
+    def commit(self, *revisions: str, tag: str | None = None) -> None:
+        """Commit new revisions, and what else changed."""
+        for revision in revisions:
+            self.project.add(revision, "SELECT 1")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "more")
+        if tag:
+            self.git("tag", tag)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")
+
+
+def start(project: LintProject, *, start: str | None = None, since: str | None = None) -> Start:
+    return find_start(project.history, start=start, since=since)
+
+
+def test_without_a_word_it_starts_at_the_last_tag(repository: Repository) -> None:
+    repository.commit("r1", tag="v1")
+    repository.commit("r2", tag="v2")
+    repository.commit("r3")
+    assert start(repository.project) == Start(("r2",), "the head at v2, the last tag")
+
+
+def test_a_tag_on_another_branch_is_no_release_of_this_one(repository: Repository) -> None:
+    repository.commit("r1", tag="v1")
+    repository.git("checkout", "--quiet", "-b", "other")
+    repository.commit(tag="v2")
+    repository.git("checkout", "--quiet", "main")
+    repository.commit("r2")
+    assert start(repository.project).why == "the head at v1, the last tag"
+
+
+def test_without_a_tag_it_starts_with_an_empty_database(repository: Repository) -> None:
+    repository.commit("r1")
+    assert start(repository.project).heads == ()
+    assert start(repository.project).why.endswith("no release is known, no tag leads to what is checked out")
+
+
+def test_outside_of_a_repository_it_starts_with_an_empty_database(tmp_path: Path) -> None:
+    found = start(LintProject(tmp_path))
+    assert found.heads == ()
+    assert "not a git repository" in found.why
+
+
+def test_a_shallow_clone_says_that_its_tags_may_be_missing(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("r1", tag="v1")
+    repository.commit("r2")
+    repository.git("clone", "--quiet", "--depth", "1", repository.folder.as_uri(), str(tmp_path / "clone"))
+    why = find_start(History.read(tmp_path / "clone/alembic.ini"), start=None, since=None).why
+    assert "the clone is shallow" in why
+
+
+@pytest.mark.parametrize("ref", ["v1", "main~1", "release"])
+def test_it_starts_at_the_head_of_any_commit(repository: Repository, ref: str) -> None:
+    repository.commit("r1", tag="v1")
+    repository.git("branch", "release")
+    repository.commit("r2")
+    assert start(repository.project, since=ref) == Start(("r1",), f"the head at {ref}")
+
+
+def test_it_starts_at_all_heads_of_a_commit(repository: Repository) -> None:
+    repository.commit("r1")
+    repository.project.add("r2", "SELECT 1", down="r1")
+    repository.project.add("r3", "SELECT 1", down="r1")
+    repository.commit(tag="v1")
+    assert start(repository.project).heads == ("r2", "r3")
+
+
+def test_the_work_tree_stays_as_it_is(repository: Repository) -> None:
+    repository.commit("r1", tag="v1")
+    repository.project.add("r2", "SELECT 1")
+    before = {path: path.read_bytes() for path in repository.project.folder.rglob("*.py")}
+    assert start(repository.project).heads == ("r1",)
+    assert {path: path.read_bytes() for path in repository.project.folder.rglob("*.py")} == before
+
+
+def test_a_project_may_be_deep_in_its_repository(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository", below="services/the database")
+    repository.commit("r1", tag="v1")
+    repository.commit("r2")
+    assert start(repository.project).heads == ("r1",)
+
+
+def test_a_project_may_have_moved(repository: Repository) -> None:
+    repository.commit("r1", tag="v1")
+    moved = repository.folder / "database"
+    moved.mkdir()
+    repository.git("mv", "alembic.ini", "scripts", "database")
+    repository.git("commit", "--quiet", "--message", "move")
+    history = History.read(moved / "alembic.ini")
+    assert find_start(history, start=None, since=None) == Start(("r1",), "the head at v1, the last tag")
+
+
+def test_revisions_may_be_in_several_folders(repository: Repository) -> None:
+    ini = repository.project.ini
+    more = repository.folder / "more revisions"
+    more.mkdir()
+    folders = "version_locations =\n    %(here)s/scripts/versions\n    %(here)s/more revisions\n"
+    ini.write_text(ini.read_text().replace("path_separator = os\n", f"path_separator = newline\n{folders}"))
+    repository.commit("r1", "r2")
+    repository.project.path("r2").rename(more / "r2.py")
+    repository.commit(tag="v1")
+    repository.commit("r3")
+    assert start(repository.project).heads == ("r2",)
+
+
+def test_modules_of_the_project_are_found_by_the_revisions_of_then(repository: Repository) -> None:
+    ini = repository.project.ini
+    ini.write_text(ini.read_text().replace("[alembic]\n", "[alembic]\nprepend_sys_path = %(here)s/src\n"))
+    (repository.folder / "src").mkdir()
+    (repository.folder / "src/names_of_then.py").write_text("TABLE = 't'\n")
+    repository.project.add("r1", body="import names_of_then")
+    path = repository.project.path("r1")
+    path.write_text("import names_of_then\n" + path.read_text())
+    repository.commit(tag="v1")
+    repository.commit("r2")
+    assert start(repository.project).heads == ("r1",)
+
+
+@pytest.mark.parametrize("removed", ["alembic.ini", "scripts"])
+def test_a_commit_without_the_project_is_an_empty_database(repository: Repository, removed: str) -> None:
+    repository.commit("r1")
+    repository.git("rm", "-r", "--quiet", "--cached", removed)
+    repository.git("commit", "--quiet", "--message", "without")
+    repository.git("tag", "v1")
+    assert start(repository.project) == Start((), "an empty database: there are no revisions at v1, the last tag")
+
+
+def test_a_head_that_is_gone_since_is_an_error(repository: Repository) -> None:
+    repository.commit("r1", "r2", tag="v1")
+    repository.project.path("r2").unlink()
+    with pytest.raises(ReviewError, match="the head at v1, the last tag is r2, which is not in the present history"):
+        start(repository.project)
+
+
+def test_a_ref_that_does_not_exist_is_an_error(repository: Repository) -> None:
+    repository.commit("r1")
+    with pytest.raises(ReviewError, match="nothing is known of 'v9': there is no such commit, tag or branch here"):
+        start(repository.project, since="v9")
+
+
+def test_an_option_of_git_is_no_ref(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("r1")
+    with pytest.raises(ReviewError, match="nothing is known"):
+        start(repository.project, since=f"--output={tmp_path}/written")
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_ref_outside_of_a_repository_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReviewError, match="nothing is known of 'v1': not a git repository"):
+        start(LintProject(tmp_path), since="v1")
+
+
+def test_it_starts_at_a_revision_or_a_part_of_its_name(tmp_path: Path) -> None:
+    project = LintProject(tmp_path)
+    project.add("abc123", "SELECT 1")
+    project.add("def456", "SELECT 1")
+    assert start(project, start="abc1") == Start(("abc123",), "as asked")
+    assert start(project, start="base") == Start((), "an empty database, as asked")
+
+
+def test_a_revision_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReviewError, match="no revision 'abc'"):
+        start(LintProject(tmp_path), start="abc")
+
+
+def test_two_starts_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReviewError, match="not at both"):
+        start(LintProject(tmp_path), start="base", since="v1")
