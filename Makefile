@@ -45,7 +45,7 @@ format: setup  ## format the code and apply ruff's safe fixes
 	@.venv/bin/ruff check --fix .
 
 revision: setup  ## write a revision from the changes of migrations/tables.py, and lint it: m="add a column"
-	@test -n "$$m" || { echo 'make revision wants a message: make revision m="add a column"' >&2; exit 2; }
+	@test -n "$${m:-}" || { echo 'make revision wants a message: make revision m="add a column"' >&2; exit 2; }
 	@.venv/bin/alembic revision --autogenerate --message "$$m"
 	@$(PYTHON) -m review lint
 

@@ -5,7 +5,7 @@ import hashlib
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,8 @@ def _script_location(ini: Path) -> Path:
 def _load(ini: Path, scripts: Path) -> list[Script]:
     config = Config(str(ini))
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    with warnings.catch_warnings(), _unchanged_sys_path():
+    # What else is relative in alembic.ini counts from the current folder: a function's is that of alembic.ini.
+    with warnings.catch_warnings(), _unchanged_sys_path(), chdir(ini.parent):
         # Alembic only warns about a revision that exists twice, or whose parent does not exist.
         warnings.filterwarnings("error", category=UserWarning, message="Revision ")
         try:

@@ -36,6 +36,8 @@ _INSERT = """
 INSERT INTO alembic_history.revisions (revision, seconds, stack_id, request_id, invocation, scripts_digest)
 VALUES (%s, %s, %s, %s, %s, %s)
 """
+_NOTHING = ("SELECT", "SELECT", "SELECT")  # in autocommit there is nothing to go back to
+_SAVEPOINT = ("SAVEPOINT history", "RELEASE SAVEPOINT history", "ROLLBACK TO SAVEPOINT history")
 _TOTALS = """
 SELECT count(*), count(DISTINCT invocation), coalesce(sum(seconds), 0)
 FROM alembic_history.revisions WHERE request_id = %s
@@ -57,38 +59,39 @@ class Totals:
 
 @dataclass(frozen=True)
 class History:
-    """Rows of one invocation, written on the connection that runs the revisions."""
+    """Rows of one invocation, written on the connection that runs the revision."""
 
-    connection: Connection
     request: UpgradeRequest
     invocation: str
 
-    def prepare(self) -> None:
+    def prepare(self, connection: Connection) -> None:
         """Create the table where there is none; call it outside of a transaction."""
         try:
-            with self.connection, self.connection.cursor() as cursor:
+            with connection, connection.cursor() as cursor:
                 cursor.execute(_CREATE)
         except psycopg2.Error as exc:
-            self._go_without("cannot be created", exc)
+            _go_without("cannot be created", exc, connection)
 
-    def record(self, revision: str, seconds: float) -> None:
-        """Write a row in the transaction that is open."""
+    def record(self, connection: Connection, revision: str, seconds: float) -> None:
+        """Write a row in the transaction that is open, if one is: env.py may have chosen autocommit."""
         request = self.request
         row = (revision, seconds, request.stack_id, request.request_id, self.invocation, request.scripts_digest)
-        with self.connection.cursor() as cursor:
-            cursor.execute("SAVEPOINT history")
+        save, release, undo = _NOTHING if connection.autocommit else _SAVEPOINT
+        with connection.cursor() as cursor:
+            cursor.execute(save)
             try:
                 cursor.execute(_INSERT, row)
             except psycopg2.Error as exc:
-                self._go_without("has no row of this revision", exc)
-                cursor.execute("ROLLBACK TO SAVEPOINT history")
+                _go_without("has no row of this revision", exc, connection)
+                cursor.execute(undo)
             else:
-                cursor.execute("RELEASE SAVEPOINT history")
+                cursor.execute(release)
 
-    def _go_without(self, what: str, exc: psycopg2.Error) -> None:
-        if self.connection.closed:
-            raise exc
-        logger.warning("the history %s", what, extra={"error": str(exc)})
+
+def _go_without(what: str, exc: psycopg2.Error, connection: Connection) -> None:
+    if connection.closed:
+        raise exc
+    logger.warning("the history %s", what, extra={"error": str(exc)})
 
 
 def record_rollback(session: Connection, request: UpgradeRequest, heads: frozenset[str]) -> None:

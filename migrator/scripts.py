@@ -1,58 +1,68 @@
 """Alembic's side of the upgrade: which revisions are missing, and running one."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.environment import ADVICE, Environment, driver_connection
 from migrator.errors import UpgradeError
 from migrator.events import UpgradeRequest
 from migrator.server_errors import translated
 from migrator.statements import end_by
 from rds_iam.deadline import Deadline
 
-type OnApplied = Callable[[str, float], None]
+type OnApplied = Callable[[DbapiConnection, str, float], None]
+
+_SHOWN = 5
 
 
 class Scripts:
-    """The revisions in the zip, and the connection they run on."""
+    """The revisions in the zip, and env.py, which runs them."""
 
-    def __init__(self, config: Config, connection: sa.Connection) -> None:
-        self._config = config
-        self._connection = connection
+    def __init__(self, config: Config, engine: sa.Engine) -> None:
+        self._engine = engine
         self._directory = ScriptDirectory.from_config(config)
+        self._environment = Environment(config, self._directory, engine)
+        self._last_applied: str | None = None
 
     @classmethod
     @contextmanager
     def opened(cls, project: Path, connect: Callable[[], DbapiConnection], deadline: Deadline) -> Iterator["Scripts"]:
-        """Load the scripts and connect; env.py finds the connection in `config.attributes`."""
-        engine = sa.create_engine("postgresql+psycopg2://", creator=connect, poolclass=sa.NullPool)
+        """Load the scripts; `connect` makes the connections that they run on, which end with the block."""
+        engine = sa.create_engine("postgresql+psycopg2://", creator=connect)
         end_by(deadline, engine)
-        with engine.connect() as connection:
-            config = _config(project)
-            config.attributes["connection"] = connection
-            yield cls(config, connection)
+        try:
+            yield cls(_config(project), engine)
+        finally:
+            engine.dispose()
 
-    @property
-    def dbapi_connection(self) -> DbapiConnection:
-        """The driver's connection, which the revisions run on."""
-        return cast("DbapiConnection", self._connection.connection.dbapi_connection)
+    @contextmanager
+    def driver_connection(self) -> Iterator[DbapiConnection]:
+        """Lend the driver's connection, outside of a transaction."""
+        with self._engine.connect() as connection:
+            yield driver_connection(connection)
 
     def check_same_as(self, request: UpgradeRequest) -> None:
-        """Raise UpgradeError if the zip holds another history than the template was made from."""
-        bundled = {script.revision for script in self._directory.walk_revisions()}
+        """Raise UpgradeError if the zip holds another history than the template was made from, or several heads."""
+        with translated("the scripts in the function's zip cannot be read"):
+            bundled = {script.revision for script in self._directory.walk_revisions()}
         if bundled != set(request.revisions):
-            differing = ", ".join(sorted(bundled.symmetric_difference(request.revisions))[:5])
+            differing = ", ".join(sorted(bundled.symmetric_difference(request.revisions))[:_SHOWN])
             raise UpgradeError(
                 f"the function's zip and the deployment have different revisions, among them {differing}"
+            )
+        heads = sorted(self._directory.get_heads())
+        if len(heads) > 1:
+            raise UpgradeError(
+                f"{len(heads)} heads in the function's zip: {', '.join(heads)}; allowed is one, see alembic merge"
             )
 
     def heads(self) -> frozenset[str]:
@@ -60,11 +70,11 @@ class Scripts:
         found: list[str] = []
 
         def look(heads: tuple[str, ...], _context: MigrationContext) -> list[Any]:
+            self._check_recorded(heads)
             found.extend(heads)
             return []
 
-        with translated("reading the revision of the database"):
-            self._run_env(look)
+        self._environment.run("reading the revision of the database", look)
         return frozenset(found)
 
     def missing(self, heads: frozenset[str], head: str) -> list[str]:
@@ -76,27 +86,34 @@ class Scripts:
     def apply(self, revision: str, on_applied: OnApplied) -> None:
         """Run one revision; `on_applied` gets it and its seconds within its transaction, before the commit.
 
-        Raises UpgradeError with the revision, the SQLSTATE and the server's words; LockNotAvailableError and
-        ConnectionLostError, which are of its kind, where another try may succeed.
+        Whether that commit came about is seen when env.py is run next, be it by `heads`. Raises UpgradeError with the
+        revision, the SQLSTATE and the server's words; LockNotAvailableError and ConnectionLostError, which are of its
+        kind, where another try may succeed.
         """
         began = time.monotonic()
+        script = self._directory.get_revision(revision)
+        applied: list[str] = []
 
-        def applied(**_alembics: object) -> None:
-            on_applied(revision, time.monotonic() - began)
+        def record(ctx: MigrationContext, **_alembics: object) -> None:
+            # On the connection that the revision ran on: env.py may have opened a second one.
+            on_applied(driver_connection(cast("sa.Connection", ctx.connection)), revision, time.monotonic() - began)
+            applied.append(revision)
 
         def steps(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-            context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, applied)
-            # What alembic.command.upgrade calls, with the same tuple; its annotation is narrower than its use.
-            return self._directory._upgrade_revs(revision, cast("str", heads))  # noqa: SLF001
+            self._check_recorded(heads)
+            context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, record)
+            # This one step, known to be next: alembic's way through the whole history to it is quadratic in sum.
+            return [RevisionStep.upgrade_from_script(self._directory.revision_map, script)]
 
-        with translated(f"revision {revision} failed"):
-            self._run_env(steps)
+        self._environment.run(f"revision {revision} failed", steps)
+        self._last_applied = revision
+        self._check_recorded(applied)
 
-    def _run_env(self, steps: Callable[[tuple[str, ...], MigrationContext], list[Any]]) -> None:
-        """Do as alembic.command does, but without loading all scripts again for each revision."""
-        self._connection.rollback()  # what failed before may have left a transaction open
-        with EnvironmentContext(self._config, self._directory, fn=steps):
-            self._directory.run_env()
+    def _check_recorded(self, heads: Sequence[str]) -> None:
+        if self._last_applied is not None and self._last_applied not in heads:
+            raise UpgradeError(
+                f"revision {self._last_applied} ran but did not record itself in the version table: {ADVICE}"
+            )
 
 
 def _config(project: Path) -> Config:

@@ -28,12 +28,22 @@ def translated(what: str) -> Iterator[None]:
         raise _upgrade_error(what, exc) from exc
 
 
+def described(exc: Exception) -> str:
+    """Return the SQLSTATE and the server's words, or for what did not come of the driver, its type and text."""
+    error = _drivers(exc)
+    return f"{type(exc).__name__}: {exc}" if error is None else _words(error)
+
+
+def has_sqlstate(exc: Exception) -> bool:
+    """Tell whether a server answered with an error, which says by itself what it is."""
+    return any(error.pgcode is not None for error in map(_drivers, _chain(exc)) if error)
+
+
 def _upgrade_error(what: str, exc: Exception) -> UpgradeError:
     error = _drivers(exc)
-    if error is None:
-        return UpgradeError(f"{what}: {type(exc).__name__}: {exc}")
-    kind = LockNotAvailableError if error.pgcode == _LOCK_NOT_AVAILABLE else UpgradeError
-    return kind(f"{what}: {_words(error)}")
+    is_lock = error is not None and error.pgcode == _LOCK_NOT_AVAILABLE
+    kind = LockNotAvailableError if is_lock else UpgradeError
+    return kind(f"{what}: {described(exc)}")
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg2
 from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
@@ -92,7 +93,7 @@ def upgrade(run: Run) -> Outcome:
 def _attempt(run: Run, progress: _Progress) -> Outcome:
     with closing(_open_session(run.connect)) as session, translated("the upgrade was interrupted"):
         heads = _read_heads(session)
-        todo = _plan(session, heads, run.request)
+        todo = _first_plan(session, heads, run.request)
         if todo is Plan.UPGRADE:
             with upgrade_lock(session, run.deadline):
                 outcome = _upgrade_locked(session, run, progress)
@@ -113,14 +114,26 @@ def _open_session(connect: Connect) -> Connection:
 def _read_heads(session: Connection) -> frozenset[str]:
     """Return the revisions the database is at: none before the first upgrade, several between branches.
 
-    Where env.py has put the version table elsewhere there are none either; then Alembic is asked, under the lock.
+    Where env.py has put the version table elsewhere there are none either, or there is one of somebody else, of
+    whatever form; then Alembic is asked, under the lock.
     """
-    with session.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
-        if cursor.fetchall() == [(False,)]:
-            return frozenset()
-        cursor.execute("SELECT version_num FROM alembic_version")
-        return frozenset(version for (version,) in cursor.fetchall())
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
+            if cursor.fetchall() == [(False,)]:
+                return frozenset()
+            cursor.execute("SELECT version_num FROM alembic_version")
+            return frozenset(version for (version,) in cursor.fetchall())
+    except psycopg2.ProgrammingError:
+        return frozenset()  # no such column, or no right to read it
+
+
+def _first_plan(session: Connection, heads: frozenset[str], request: UpgradeRequest) -> Plan:
+    """Decide from the usual version table; revisions that nobody knows may be another application's."""
+    try:
+        return _plan(session, heads, request)
+    except UnknownRevisionError:
+        return Plan.UPGRADE
 
 
 def _plan(session: Connection, heads: frozenset[str], request: UpgradeRequest) -> Plan:
@@ -146,14 +159,16 @@ def _upgrade_locked(session: Connection, run: Run, progress: _Progress) -> Outco
         scripts.check_same_as(run.request)
         missing = scripts.missing(heads, run.request.head)
         progress.todo = progress.todo or tuple(missing)
-        history = History(scripts.dbapi_connection, run.request, run.invocation)
-        history.prepare()
+        history = History(run.request, run.invocation)
+        with scripts.driver_connection() as connection:
+            history.prepare(connection)
         while missing:
             if progress.todo[0] != missing[0] and run.deadline.seconds_left < MIN_REVISION_SECONDS:
                 break
             _apply(missing[0], scripts, history, run.deadline, progress)
-            heads = _confirmed(missing.pop(0), scripts, session)
-        return progress.outcome(todo, heads, missing)
+            del missing[0]
+            _prove_lock(session)
+        return progress.outcome(todo, scripts.heads(), missing)
 
 
 def _apply(revision: str, scripts: "Scripts", history: History, deadline: Deadline, progress: _Progress) -> None:
@@ -176,13 +191,6 @@ def _apply(revision: str, scripts: "Scripts", history: History, deadline: Deadli
             return
 
 
-def _confirmed(revision: str, scripts: "Scripts", session: Connection) -> frozenset[str]:
+def _prove_lock(session: Connection) -> None:
     with session.cursor() as cursor:
         cursor.execute("SELECT 1")  # the lock is as alive as its session
-    heads = scripts.heads()
-    if revision not in heads:
-        raise UpgradeError(
-            f"revision {revision} ran but did not record itself in the version table:"
-            " env.py must use the connection in config.attributes['connection'] and commit"
-        )
-    return heads

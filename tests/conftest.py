@@ -1,6 +1,7 @@
 """What several tiers of tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "PrivateDatabase"
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 
 
+TESTS = Path(__file__).parent
+
+# What runs in the background of a shell ignores Ctrl-C, and so would the processes that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return a certificate authority of this session's own."""
@@ -19,15 +26,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each of three workers a part that takes about as long as the others, and starts its servers only once."""
+    """Give a worker one part after the other: those that share what is slow to make stay together."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item.path)))
 
 
 def _group(path: Path) -> str:
-    if "e2e" in path.parts:
-        return "deployments"
-    return "interruptions" if path.stem in {"test_crashes", "test_cloudformation"} else "the rest"
+    tier = path.relative_to(TESTS).parts[0]
+    return path.stem if tier == "postgres" else tier
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -30,7 +30,8 @@ from alembic import context
 if context.config.config_file_name is not None:
     fileConfig(context.config.config_file_name)
 connection = context.config.attributes["connection"]
-context.configure(connection=connection)
+{before}
+context.configure(connection=connection, {options})
 with context.begin_transaction():
     context.run_migrations()
 """
@@ -41,6 +42,7 @@ from alembic import op
 
 revision = {revision!r}
 down_revision = {down!r}
+branch_labels = {label!r}
 depends_on = {depends_on!r}
 
 
@@ -63,7 +65,15 @@ class Project:
     def __post_init__(self) -> None:
         (self.folder / "scripts" / "versions").mkdir(parents=True, exist_ok=True)
         (self.folder / "alembic.ini").write_text(INI)
-        (self.folder / "scripts" / "env.py").write_text(ENV)
+        self.configure()
+
+    def configure(self, options: str = "", *, before: str = "") -> None:
+        """Give env.py's context.configure() more options, as Python, and lines to run before it."""
+        self.env(ENV.format(before=before, options=options))
+
+    def env(self, text: str) -> None:
+        """Replace env.py."""
+        (self.folder / "scripts" / "env.py").write_text(text)
 
     def add(
         self,
@@ -72,14 +82,20 @@ class Project:
         down: str | tuple[str, ...] | None = None,
         body: str | None = None,
         depends_on: str | None = None,
+        label: str | None = None,
     ) -> None:
-        """Add a revision, by default on top of the last one; its body is SQL statements, or Python."""
+        """Add a revision, by default on top of the last one, or with `down=()` on none.
+
+        Its body is SQL statements, or Python.
+        """
         if down is None and self.revisions:
             down = self.revisions[-1]
         text = body or "\n".join(f"op.execute({statement!r})" for statement in statements) or "pass"
         text = "\n".join(f"    {line}" for line in text.splitlines())
         path = self.folder / "scripts" / "versions" / f"{revision}.py"
-        path.write_text(REVISION.format(revision=revision, down=down, depends_on=depends_on, body=text))
+        path.write_text(
+            REVISION.format(revision=revision, down=down or None, depends_on=depends_on, label=label, body=text)
+        )
         self.revisions.append(revision)
 
     def request(self, *, old: tuple[str, ...] = (), request_id: str = "request") -> UpgradeRequest:

@@ -1,0 +1,417 @@
+"""Histories and env.py files of all kinds, as other people's projects have them: the migrator knows none of them."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from infra import alembic_history
+from migrator.errors import UnknownRevisionError, UpgradeError
+from migrator.events import UpgradeRequest
+from migrator.plan import Plan
+from migrator.upgrade import Outcome, Run, upgrade
+from rds_iam.deadline import Deadline
+from tests.postgres.projects import Project
+from tests.postgres.servers import SETTINGS, Cluster
+
+MANY = 300
+# 30 s is what must be left for another revision to be begun.
+A_SECOND_OF_REVISIONS = 31.0
+
+type Upgrade = Callable[..., Outcome]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path / "project")
+    project.add("r1", "CREATE TABLE t (id int)")
+    return project
+
+
+@pytest.fixture
+def run(bootstrapped: Cluster) -> Upgrade:
+    """Upgrade as the migrator, by token."""
+
+    def run(project: Project, *, old: tuple[str, ...] = (), seconds: float = 60.0) -> Outcome:
+        connect = partial(bootstrapped.connect_with_token, "migrator")
+        return upgrade(Run(project.request(old=old), project.folder, connect, Deadline.after(seconds)))
+
+    return run
+
+
+def refusal(run: Upgrade, project: Project) -> str:
+    """Return the error of an upgrade that must fail at once, rather than try until its time is over."""
+    began = time.monotonic()
+    with pytest.raises(UpgradeError) as error:
+        run(project)
+    assert time.monotonic() - began < 10
+    return str(error.value)
+
+
+def columns(cluster: Cluster) -> set[str]:
+    return {str(name) for (name,) in cluster.admin("SELECT attname FROM pg_attribute WHERE attrelid = 't'::regclass")}
+
+
+def recorded(cluster: Cluster) -> list[str]:
+    return [str(name) for (name,) in cluster.admin("SELECT revision FROM alembic_history.revisions ORDER BY id")]
+
+
+def make_many(project: Project) -> None:
+    for number in range(2, MANY + 1):
+        project.add(f"r{number}", f"INSERT INTO t VALUES ({number})")
+
+
+# Where the version table is
+
+NAMED = "version_table='my_versions'"
+IN_A_SCHEMA = "version_table_schema='elsewhere'"
+MAKE_SCHEMA = """\
+from sqlalchemy import text
+connection.execute(text('CREATE SCHEMA IF NOT EXISTS elsewhere'))
+connection.commit()
+"""
+elsewhere = pytest.mark.parametrize(
+    ("options", "table"),
+    [
+        (NAMED, "my_versions"),
+        (IN_A_SCHEMA, "elsewhere.alembic_version"),
+        (f"{NAMED}, {IN_A_SCHEMA}", "elsewhere.my_versions"),
+    ],
+    ids=["another name", "another schema", "both"],
+)
+
+
+@elsewhere
+def test_a_version_table_elsewhere_is_upgraded_and_found_again(
+    run: Upgrade, project: Project, bootstrapped: Cluster, options: str, table: str
+) -> None:
+    project.configure(options, before=MAKE_SCHEMA)
+    assert run(project).applied == ("r1",)
+    assert (run(project).plan, run(project).applied) == (Plan.NOTHING, ())
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert run(project).applied == ("r2",)
+    assert bootstrapped.admin(f"SELECT version_num FROM {table}") == [("r2",)]
+    assert bootstrapped.admin("SELECT to_regclass('public.alembic_version')") == [(None,)]
+
+
+@elsewhere
+def test_a_rollback_is_recognised_by_a_version_table_elsewhere(
+    run: Upgrade, tmp_path: Path, project: Project, options: str, table: str
+) -> None:
+    newer = Project(tmp_path / "newer")
+    newer.add("r1", "CREATE TABLE t (id int)")
+    newer.add("r2", "ALTER TABLE t ADD name text")
+    for each in (project, newer):
+        each.configure(options, before=MAKE_SCHEMA)
+    run(newer)
+    outcome = run(project, old=("r1", "r2"))
+    assert (outcome.plan, outcome.heads) == (Plan.STAY_AHEAD, frozenset({"r2"}))
+    assert run(project).plan is Plan.STAY_AHEAD  # it is remembered
+    newer.add("r3", "ALTER TABLE t ADD more text")
+    assert run(newer, old=("r1",)).applied == ("r3",)
+
+
+@elsewhere
+def test_a_revision_that_nobody_knows_is_refused_in_a_version_table_elsewhere(
+    run: Upgrade, project: Project, bootstrapped: Cluster, options: str, table: str
+) -> None:
+    project.configure(options, before=MAKE_SCHEMA)
+    run(project)
+    bootstrapped.admin(f"UPDATE {table} SET version_num = 'stranger'")
+    with pytest.raises(UnknownRevisionError, match="at revision stranger"):
+        run(project)
+
+
+THEIRS = "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('theirs')"
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        f"{THEIRS}; GRANT SELECT ON alembic_version TO app_owner",
+        THEIRS,
+        "CREATE TABLE alembic_version (something int); GRANT SELECT ON alembic_version TO app_owner",
+    ],
+    ids=["of another application", "that may not be read", "of another form"],
+)
+def test_a_version_table_of_somebody_else_is_not_taken_for_ours(
+    run: Upgrade, project: Project, bootstrapped: Cluster, foreign: str
+) -> None:
+    bootstrapped.admin(foreign)
+    project.configure(NAMED)
+    assert run(project).applied == ("r1",)
+    assert run(project).plan is Plan.NOTHING
+
+
+# Long and branched histories
+
+
+def test_hundreds_of_revisions_are_applied_in_order(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    make_many(project)
+    outcome = run(project, seconds=300)
+    assert (outcome.applied, outcome.complete) == (tuple(project.revisions), True)
+    assert bootstrapped.admin("SELECT count(*), max(id) FROM t") == [(MANY - 1, MANY)]
+    assert recorded(bootstrapped) == project.revisions
+
+
+def test_hundreds_of_revisions_are_applied_once_each_over_several_invocations(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    make_many(project)
+    outcomes = [run(project, seconds=A_SECOND_OF_REVISIONS)]
+    while not outcomes[-1].complete:
+        outcomes.append(run(project, seconds=A_SECOND_OF_REVISIONS))
+    assert len(outcomes) > 1
+    assert [revision for outcome in outcomes for revision in outcome.applied] == project.revisions
+    assert recorded(bootstrapped) == project.revisions
+    assert bootstrapped.admin("SELECT count(*), count(DISTINCT id) FROM t") == [(MANY - 1, MANY - 1)]
+
+
+def test_env_is_run_about_once_for_each_revision(run: Upgrade, project: Project, tmp_path: Path) -> None:
+    log = tmp_path / "runs"
+    project.configure(before=f"with open({str(log)!r}, 'a') as log:\n    log.write('run\\n')")
+    for number in range(2, 21):
+        project.add(f"r{number}", f"INSERT INTO t VALUES ({number})")
+    run(project)
+    assert len(log.read_text().splitlines()) <= 20 + 2  # it looks first, and once more at the end
+
+
+def test_labelled_branches_are_merged_long_after_they_parted(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("e1", "ALTER TABLE t ADD e1 int", down="r1", label="expand")
+    project.add("e2", "ALTER TABLE t ADD e2 int", down="e1")
+    project.add("c1", "ALTER TABLE t ADD c1 int", down="r1", label="contract", depends_on="e2")
+    project.add("c2", "ALTER TABLE t ADD c2 int", down="c1", depends_on="expand")
+    project.add("merged", down=("e2", "c2"))
+    project.add("after", "ALTER TABLE t ADD after int")
+    assert run(project).applied == ("r1", "e1", "e2", "c1", "c2", "merged", "after")
+    assert columns(bootstrapped) >= {"e1", "e2", "c1", "c2", "after"}
+    assert run(project).plan is Plan.NOTHING
+
+
+def test_a_history_with_two_beginnings_is_applied_across_their_dependency(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("other1", "ALTER TABLE t ADD other1 int", down=(), depends_on="r1", label="other")
+    project.add("r2", "ALTER TABLE t DROP other1", down="r1", depends_on="other1")
+    project.add("other2", "ALTER TABLE t ADD other1 text", down="other1", depends_on="r2")
+    project.add("merged", down=("r2", "other2"))
+    assert run(project).applied == ("r1", "other1", "r2", "other2", "merged")
+    assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("merged",)]
+
+
+def test_an_upgrade_that_was_cut_off_between_branches_goes_on_there(run: Upgrade, project: Project) -> None:
+    project.add("a1", "ALTER TABLE t ADD a1 int", down="r1", label="a")
+    project.add("b1", "ALTER TABLE t ADD b1 int", down="r1", label="b")
+    project.add("b2", "ALTER TABLE t ADD b2 int", down="b1", depends_on="a1")
+    project.add("merged", down=("a1", "b2"))
+    outcomes = [run(project, seconds=10) for _ in project.revisions]  # time for one each
+    assert [outcome.complete for outcome in outcomes] == [False, False, False, False, True]
+    assert sorted(revision for outcome in outcomes for revision in outcome.applied) == sorted(project.revisions)
+
+
+def test_several_heads_in_the_zip_are_refused_before_anything_is_applied(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("a", "ALTER TABLE t ADD a int", down="r1")
+    project.add("b", "ALTER TABLE t ADD b int", down="r1")
+    assert refusal(run, project) == "2 heads in the function's zip: a, b; allowed is one, see alembic merge"
+    assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
+
+
+def test_a_revision_that_imports_what_is_not_in_the_zip_is_refused_before_anything_is_applied(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("r2")
+    script = project.folder / "scripts/versions/r2.py"
+    script.write_text("import application_of_mine\n" + script.read_text())
+    assert refusal(run, project) == (
+        "the scripts in the function's zip cannot be read: ModuleNotFoundError: No module named 'application_of_mine'"
+    )
+    assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
+
+
+RELATIVE_FOLDERS = """\
+[alembic]
+script_location = scripts
+version_locations = scripts/one{separator}scripts/two
+path_separator = {name}
+recursive_version_locations = true
+prepend_sys_path = .
+"""
+
+
+@pytest.mark.parametrize(("name", "separator"), [("os", ":"), ("space", " "), ("newline", "\n  ")])
+def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
+    bootstrapped: Cluster, project: Project, monkeypatch: pytest.MonkeyPatch, name: str, separator: str
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    (project.folder / "alembic.ini").write_text(RELATIVE_FOLDERS.format(name=name, separator=separator))
+    scripts = project.folder / "scripts"
+    for revision, folder in (("r1", "one"), ("r2", "two/below")):
+        (scripts / folder).mkdir(parents=True)
+        (scripts / f"versions/{revision}.py").rename(scripts / folder / f"{revision}.py")
+    history = alembic_history.read(project.folder)
+    assert history.revisions == ("r1", "r2")
+    monkeypatch.chdir(project.folder)  # where a function runs
+    connect = partial(bootstrapped.connect_with_token, "migrator")
+    request = UpgradeRequest(history.digest, history.revisions)
+    assert upgrade(Run(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
+
+
+# What env.py does with its connection
+
+ENGINE_OF_ITS_OWN = """\
+import sqlalchemy as sa
+from alembic import context
+
+engine = sa.engine_from_config({{{url}}}, prefix="sqlalchemy.", poolclass=sa.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "KeyError: 'url'"),
+        ("'sqlalchemy.url': 'driver://user:pass@localhost/dbname'", "NoSuchModuleError: Can't load plugin"),
+        ("'sqlalchemy.url': 'postgresql+psycopg2://nobody:no@127.0.0.1:1/app'", "Connection refused"),
+    ],
+    ids=["no URL", "the URL of alembic's template", "a server that is not there"],
+)
+def test_an_env_that_cannot_connect_by_itself_fails_at_once_and_clearly(
+    run: Upgrade, project: Project, url: str, words: str
+) -> None:
+    project.env(ENGINE_OF_ITS_OWN.format(url=url))
+    error = refusal(run, project)
+    assert error.startswith("env.py failed before it ran the revisions: ")
+    assert words in error
+    assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
+
+
+def test_an_env_that_wants_an_engine_is_told_that_it_gets_a_connection(run: Upgrade, project: Project) -> None:
+    project.configure(before="connection = connection.connect()")
+    assert refusal(run, project) == (
+        "env.py failed before it ran the revisions: AttributeError: 'Connection' object has no attribute 'connect';"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+
+
+def test_an_env_that_connects_by_itself_is_refused_before_it_changes_another_database(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    url = sa.URL.create(
+        "postgresql+psycopg2",
+        SETTINGS.master_username,
+        SETTINGS.master_password,
+        bootstrapped.postgres.host,
+        bootstrapped.postgres.port,
+        SETTINGS.database,
+    )
+    project.env(ENGINE_OF_ITS_OWN.format(url=f"'sqlalchemy.url': {url.render_as_string(hide_password=False)!r}"))
+    assert refusal(run, project) == (
+        "env.py runs the revisions on a connection of its own:"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+    assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
+
+
+def test_an_env_that_does_not_commit_is_found_out(run: Upgrade, project: Project) -> None:
+    project.configure(before="from sqlalchemy import text\nconnection.execute(text('SELECT 1'))")
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert refusal(run, project) == (
+        "revision r1 ran but did not record itself in the version table:"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+
+
+def test_an_env_that_runs_the_migrations_of_several_schemas_is_refused_before_anything_is_applied(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.env("""\
+from alembic import context
+from sqlalchemy import text
+
+connection = context.config.attributes["connection"]
+for schema in ("tenant1", "tenant2"):
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+    connection.execute(text(f"SET search_path TO {schema}"))
+    connection.commit()
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+""")
+    assert refusal(run, project) == (
+        "env.py runs the revisions more than once; allowed is one version table for a deployment"
+    )
+    assert bootstrapped.admin("SELECT to_regclass('tenant1.t')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "before"),
+    [
+        ("transaction_per_migration=True", ""),
+        ("transactional_ddl=False", ""),
+        ("", "connection = connection.execution_options(isolation_level='AUTOCOMMIT')"),
+        ("", "connection = connection.engine.connect()"),
+        ("", "connection.begin()\nconnection.commit()"),
+    ],
+    ids=["per migration", "without transactional DDL", "in autocommit", "a second connection", "begun before"],
+)
+def test_an_env_may_use_the_connection_in_its_own_way(
+    run: Upgrade, project: Project, bootstrapped: Cluster, options: str, before: str
+) -> None:
+    project.configure(options, before=before)
+    project.add("r2", "ALTER TABLE t ADD name text")
+    project.add("r3", body="with op.get_context().autocommit_block():\n    op.execute('CREATE INDEX i ON t (id)')")
+    assert run(project).applied == ("r1", "r2", "r3")
+    assert run(project).plan is Plan.NOTHING
+    assert recorded(bootstrapped) == ["r1", "r2", "r3"]
+
+
+def test_an_env_may_close_the_connection_it_was_given(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    env = project.folder / "scripts/env.py"
+    env.write_text(env.read_text() + "connection.close()\n")
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert run(project).applied == ("r1", "r2")
+    assert recorded(bootstrapped) == ["r1", "r2"]
+
+
+def test_an_env_may_close_it_without_a_transaction_of_its_own(run: Upgrade, project: Project) -> None:
+    project.env("""\
+from alembic import context
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, transaction_per_migration=True)
+try:
+    context.run_migrations()
+finally:
+    connection.close()
+""")
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert run(project).applied == ("r1", "r2")
+
+
+def test_an_env_may_hand_arguments_to_the_revisions(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    env = project.folder / "scripts/env.py"
+    env.write_text(env.read_text().replace("run_migrations()", "run_migrations(column='handed')"))
+    for script in (project.folder / "scripts/versions").glob("*.py"):
+        script.write_text(
+            script.read_text().replace("upgrade():", "upgrade(column):").replace("(id int)", "(id int, handed int)")
+        )
+    run(project)
+    assert "handed" in columns(bootstrapped)
+
+
+def test_a_revision_that_cannot_reach_another_server_fails_at_once(run: Upgrade, project: Project) -> None:
+    project.add("r2", body="import psycopg2\npsycopg2.connect('host=127.0.0.1 port=1')")
+    error = refusal(run, project)
+    assert error.startswith("revision r2 failed: no SQLSTATE: ")
+    assert "Connection refused" in error
