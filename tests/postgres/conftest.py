@@ -9,6 +9,8 @@
 - `role`, `iam_role`, `password_role`: a new login role: without more, in rds_iam, with the password `doors.PASSWORD`
 - `start_over`: a quick way back from what a test did to `bootstrapped`
 - `at_head`: `bootstrapped`, and then upgraded to the head of the project's own revisions
+- `project`: somebody's Alembic project, with one revision
+- `run`: upgrades `bootstrapped` as a function does
 - `database`: a new database on the default server, owned by the master, dropped after the test
 """
 
@@ -26,11 +28,13 @@ from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
 from migrator.events import RolesRequest, UpgradeRequest
 from migrator.roles import converge
-from migrator.upgrade import Run, upgrade
+from migrator.upgrade import Outcome, Run, upgrade
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
+from tests.postgres.projects import Project
 from tests.postgres.servers import SETTINGS, Cluster
+from tests.postgres.upgrades import Upgrade
 
 VERSIONS = (15, 16, 17, 18)
 
@@ -144,3 +148,22 @@ def iam_role(postgres: RunningPostgres, role: str) -> str:
 def password_role(postgres: RunningPostgres, role: str) -> str:
     postgres.admin(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
     return role
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a project with one revision, which makes a table."""
+    project = Project(tmp_path / "project")
+    project.add("r1", "CREATE TABLE t (id int)")
+    return project
+
+
+@pytest.fixture
+def run(bootstrapped: Cluster) -> Upgrade:
+    """Upgrade as the migrator, by token."""
+
+    def run(project: Project, *, old: tuple[str, ...] = (), seconds: float = 60.0) -> Outcome:
+        connect = partial(bootstrapped.connect_with_token, "migrator")
+        return upgrade(Run(project.request(old=old), project.folder, connect, Deadline.after(seconds)))
+
+    return run

@@ -1,10 +1,8 @@
 """Upgrades against a real server, as the role that the bootstrap makes; the deeper faults are elsewhere."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,41 +10,14 @@ import pytest
 from migrator.errors import LockTimeoutError, UnknownRevisionError, UpgradeError
 from migrator.lock import upgrade_lock
 from migrator.plan import Plan
-from migrator.upgrade import Outcome, Run, upgrade
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project(tmp_path / "project")
-    project.add("r1", "CREATE TABLE t (id int)")
-    return project
-
-
-@pytest.fixture
-def run(bootstrapped: Cluster) -> Callable[..., Outcome]:
-    """Upgrade as the migrator, by token."""
-
-    def run(project: Project, *, old: tuple[str, ...] = (), seconds: float = 60.0) -> Outcome:
-        request = project.request(old=old)
-        connect = partial(bootstrapped.connect_with_token, "migrator")
-        return upgrade(Run(request, project.folder, connect, Deadline.after(seconds)))
-
-    return run
-
-
-def columns(cluster: Cluster, table: str = "t") -> list[str]:
-    rows = cluster.admin(f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY 1")
-    return [str(name) for (name,) in rows]
+from tests.postgres.upgrades import Upgrade, columns
 
 
 def heads(cluster: Cluster) -> set[str]:
     return {str(version) for (version,) in cluster.admin("SELECT version_num FROM alembic_version")}
-
-
-type Upgrade = Callable[..., Outcome]
 
 
 def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:

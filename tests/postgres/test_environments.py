@@ -1,0 +1,160 @@
+"""What an env.py does with the connection that it is given: anything that works, or one clear error."""
+
+import pytest
+import sqlalchemy as sa
+
+from migrator.plan import Plan
+from tests.postgres.projects import Project
+from tests.postgres.servers import SETTINGS, Cluster
+from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
+
+ENGINE_OF_ITS_OWN = """\
+import sqlalchemy as sa
+from alembic import context
+
+engine = sa.engine_from_config({{{url}}}, prefix="sqlalchemy.", poolclass=sa.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "KeyError: 'url'"),
+        ("'sqlalchemy.url': 'driver://user:pass@localhost/dbname'", "NoSuchModuleError: Can't load plugin"),
+        ("'sqlalchemy.url': 'postgresql+psycopg2://nobody:no@127.0.0.1:1/app'", "Connection refused"),
+    ],
+    ids=["no URL", "the URL of alembic's template", "a server that is not there"],
+)
+def test_an_env_that_cannot_connect_by_itself_fails_at_once_and_clearly(
+    run: Upgrade, project: Project, url: str, words: str
+) -> None:
+    project.env(ENGINE_OF_ITS_OWN.format(url=url))
+    error = refusal(run, project)
+    assert error.startswith("env.py failed before it ran the revisions: ")
+    assert words in error
+    assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
+
+
+def test_an_env_that_wants_an_engine_is_told_that_it_gets_a_connection(run: Upgrade, project: Project) -> None:
+    project.configure(before="connection = connection.connect()")
+    assert refusal(run, project) == (
+        "env.py failed before it ran the revisions: AttributeError: 'Connection' object has no attribute 'connect';"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+
+
+def test_an_env_that_connects_by_itself_is_refused_before_it_changes_another_database(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    url = sa.URL.create(
+        "postgresql+psycopg2",
+        SETTINGS.master_username,
+        SETTINGS.master_password,
+        bootstrapped.postgres.host,
+        bootstrapped.postgres.port,
+        SETTINGS.database,
+    )
+    project.env(ENGINE_OF_ITS_OWN.format(url=f"'sqlalchemy.url': {url.render_as_string(hide_password=False)!r}"))
+    assert refusal(run, project) == (
+        "env.py runs the revisions on a connection of its own:"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+    assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
+
+
+def test_an_env_that_does_not_commit_is_found_out(run: Upgrade, project: Project) -> None:
+    project.configure(before="from sqlalchemy import text\nconnection.execute(text('SELECT 1'))")
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert refusal(run, project) == (
+        "revision r1 ran but did not record itself in the version table:"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+
+
+def test_an_env_that_runs_the_migrations_of_several_schemas_is_refused_before_anything_is_applied(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.env("""\
+from alembic import context
+from sqlalchemy import text
+
+connection = context.config.attributes["connection"]
+for schema in ("tenant1", "tenant2"):
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+    connection.execute(text(f"SET search_path TO {schema}"))
+    connection.commit()
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+""")
+    assert refusal(run, project) == (
+        "env.py runs the revisions more than once; allowed is one version table for a deployment"
+    )
+    assert bootstrapped.admin("SELECT to_regclass('tenant1.t')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "before"),
+    [
+        ("transaction_per_migration=True", ""),
+        ("transactional_ddl=False", ""),
+        ("", "connection = connection.execution_options(isolation_level='AUTOCOMMIT')"),
+        ("", "connection = connection.engine.connect()"),
+        ("", "connection.begin()\nconnection.commit()"),
+    ],
+    ids=["per migration", "without transactional DDL", "in autocommit", "a second connection", "begun before"],
+)
+def test_an_env_may_use_the_connection_in_its_own_way(
+    run: Upgrade, project: Project, bootstrapped: Cluster, options: str, before: str
+) -> None:
+    project.configure(options, before=before)
+    project.add("r2", "ALTER TABLE t ADD name text")
+    project.add("r3", body="with op.get_context().autocommit_block():\n    op.execute('CREATE INDEX i ON t (id)')")
+    assert run(project).applied == ("r1", "r2", "r3")
+    assert run(project).plan is Plan.NOTHING
+    assert recorded(bootstrapped) == ["r1", "r2", "r3"]
+
+
+def test_an_env_may_close_the_connection_it_was_given(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    env = project.folder / "scripts/env.py"
+    env.write_text(env.read_text() + "connection.close()\n")
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert run(project).applied == ("r1", "r2")
+    assert recorded(bootstrapped) == ["r1", "r2"]
+
+
+def test_an_env_may_close_it_without_a_transaction_of_its_own(run: Upgrade, project: Project) -> None:
+    project.env("""\
+from alembic import context
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, transaction_per_migration=True)
+try:
+    context.run_migrations()
+finally:
+    connection.close()
+""")
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert run(project).applied == ("r1", "r2")
+
+
+def test_an_env_may_hand_arguments_to_the_revisions(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    env = project.folder / "scripts/env.py"
+    env.write_text(env.read_text().replace("run_migrations()", "run_migrations(column='handed')"))
+    for script in (project.folder / "scripts/versions").glob("*.py"):
+        script.write_text(
+            script.read_text().replace("upgrade():", "upgrade(column):").replace("(id int)", "(id int, handed int)")
+        )
+    run(project)
+    assert "handed" in columns(bootstrapped)
+
+
+def test_a_revision_that_cannot_reach_another_server_fails_at_once(run: Upgrade, project: Project) -> None:
+    project.add("r2", body="import psycopg2\npsycopg2.connect('host=127.0.0.1 port=1')")
+    error = refusal(run, project)
+    assert error.startswith("revision r2 failed: no SQLSTATE: ")
+    assert "Connection refused" in error
