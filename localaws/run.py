@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -109,9 +108,8 @@ def new_run() -> Run:
     runs = STATE / "runs"
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
     _prune(runs)
-    run = Run(runs / f"{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
-    for folder in (run.folder, run.home):
-        folder.mkdir(mode=0o700)
+    run = Run(Path(tempfile.mkdtemp(prefix=f"{time.strftime('%m%d-%H%M%S')}-", dir=runs)))
+    run.home.mkdir(mode=0o700)
     temporary = Path(tempfile.mkdtemp(prefix="localaws-"))
     temporary.chmod(0o711)
     (run.folder / "tmp").symlink_to(temporary)

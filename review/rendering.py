@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -50,36 +51,60 @@ class Rendered:
     statements: list[Statement] = field(default_factory=list)
     failure: Failure | None = None
 
-    @property
-    def has_autocommit(self) -> bool:
-        """Tell whether a part of it runs outside of a transaction, so that what ran before stays when it fails."""
-        return any(not statement.in_transaction for statement in self.statements)
-
 
 def render(history: History) -> list[Rendered]:
     """Render all revisions, in the order of an upgrade; one that fails to render does not keep others from it.
 
-    Raises ReviewError if env.py cannot do it for PostgreSQL.
+    An env.py that works only with a connection, as the migrator hands it one, or writes SQL for another database unless
+    told otherwise, is left out: that is said on standard error.
     """
     output = _Output()
-    config = Config(str(history.ini), output_buffer=output)
-
-    def steps(_heads: tuple[str, ...], context: MigrationContext) -> Iterator[Any]:
-        if context.dialect.name != "postgresql":
-            raise ReviewError(f"env.py renders for {context.dialect.name}, it should for postgresql")
-        for step in history.steps(()):
-            script = step.revision
-            step.migration_fn = output.recording(step.migration_fn, script.revision, Path(script.path), script.doc)
-            yield step
-
-    with _silence(), EnvironmentContext(config, history.directory, fn=steps, as_sql=True, destination_rev="heads"):
-        try:
-            history.directory.run_env()
-        except ReviewError:
-            raise
-        except Exception as exc:  # env.py is somebody's code
-            raise ReviewError(f"env.py cannot render SQL offline: {type(exc).__name__}: {exc}") from exc
+    environment = EnvironmentContext(
+        Config(str(history.ini), output_buffer=output),
+        history.directory,
+        fn=partial(_steps, history, output),
+        as_sql=True,
+        destination_rev="heads",
+    )
+    with _silence(), environment:
+        obstacle = _run_env(history, output)
+        if obstacle is not None:
+            sys.stderr.write(f"review: env.py is left out, since it writes no SQL offline: {obstacle}\n")
+            _run_without_env(environment)
     return output.revisions
+
+
+def _steps(history: History, output: "_Output", _heads: tuple[str, ...], context: MigrationContext) -> Iterator[Any]:
+    if context.dialect.name != "postgresql":
+        raise ReviewError(f"its dialect is {context.dialect.name}, not postgresql")
+    if output.revisions:
+        return  # once is enough for an env.py that does it for each of several databases
+    for step in history.steps(()):
+        script = step.revision
+        step.migration_fn = output.recording(step.migration_fn, script.revision, Path(script.path), script.doc)
+        yield step
+
+
+def _run_env(history: History, output: "_Output") -> str | None:
+    """Run env.py, and return why it did not render the revisions if so."""
+    try:
+        history.directory.run_env()
+    except Exception as exc:  # noqa: BLE001 - env.py is somebody's code
+        if not output.revisions:
+            reason = str(exc) if isinstance(exc, ReviewError) else f"{type(exc).__name__}: {exc}"
+            return " ".join(reason.split())
+    return None if output.revisions or not history.scripts else "it runs no revisions"
+
+
+def _run_without_env(environment: EnvironmentContext) -> None:
+    environment.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},
+        literal_binds=True,
+        transaction_per_migration=True,
+    )
+    with environment.begin_transaction():
+        environment.run_migrations()
 
 
 class _Output(io.StringIO):

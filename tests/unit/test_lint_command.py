@@ -83,7 +83,6 @@ def test_nothing_is_frozen_while_something_frozen_was_edited(
     ("break_it", "message"),
     [
         (lambda: Path("alembic.ini").unlink(), "alembic.ini"),
-        (lambda: Path("scripts/env.py").write_text("1 / 0"), "ZeroDivisionError"),
         (lambda: Path("scripts/versions/one.py").write_text("import"), "SyntaxError"),
         (lambda: Path("scripts/versions/one.py").write_text("\nimport nowhere"), "(scripts/versions/one.py:2)"),
     ],

@@ -1,0 +1,61 @@
+"""Revisions are rendered offline whatever their env.py, as the migrator runs them with whatever env.py."""
+
+from pathlib import Path
+
+import pytest
+
+from review.rendering import render
+from tests.unit.lint_project import ENV, LintProject
+
+OTHER_DIALECT = ENV.replace("postgresql", "sqlite")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> LintProject:
+    project = LintProject(tmp_path)
+    project.add("one", "CREATE TABLE t (id int)")
+    project.add("two", body="with op.get_context().autocommit_block():\n    op.execute('VACUUM t')")
+    return project
+
+
+def rendered(project: LintProject) -> list[tuple[str, str, bool]]:
+    return [
+        (revision.revision, statement.sql, statement.in_transaction)
+        for revision in render(project.history)
+        for statement in revision.statements
+    ]
+
+
+EXPECTED = [("one", "CREATE TABLE t (id int);", True), ("two", "VACUUM t;", False)]
+
+
+def test_an_env_that_works_offline_is_run(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+    project.env("import sys\nprint('env.py was here', file=sys.stderr)\n" + ENV)
+    assert rendered(project) == EXPECTED
+    assert capsys.readouterr().err == "env.py was here\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "why"),
+    [
+        ("from alembic import context\ncontext.config.attributes['connection'].cursor()", "KeyError: 'connection'"),
+        (OTHER_DIALECT, "its dialect is sqlite, not postgresql"),
+        (
+            "from alembic import context\nassert not context.is_offline_mode(), 'online\\nonly'",
+            "AssertionError: online only",
+        ),
+        ("", "it runs no revisions"),
+    ],
+    ids=["that needs a connection", "for another database", "that refuses", "that does nothing"],
+)
+def test_an_env_that_does_not_is_left_out_and_it_is_said(
+    project: LintProject, capsys: pytest.CaptureFixture[str], env: str, why: str
+) -> None:
+    project.env(env)
+    assert rendered(project) == EXPECTED
+    assert capsys.readouterr().err == f"review: env.py is left out, since it writes no SQL offline: {why}\n"
+
+
+def test_an_env_for_several_databases_renders_each_revision_once(project: LintProject) -> None:
+    project.env(f"{ENV}\n{ENV}")
+    assert rendered(project) == EXPECTED
