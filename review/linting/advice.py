@@ -70,7 +70,7 @@ _OURS = {
     "edited-history": "Restore it, and put the change into a new revision. If it never left this branch, delete its"
     " line from versions.lock and freeze again.",
     "missing-downgrade": 'Write it, or raise NotImplementedError("why"). With nothing to undo: pass  # and why',
-    "not-frozen": "make freeze",
+    "not-frozen": "Freeze it before it is merged: make freeze",
     "offline": "Write it as SQL that the server runs by itself: UPDATE … FROM, or INSERT … SELECT, in op.execute()."
     " See {guide}#backfill-in-batches",
     "outside-transaction": "Run it by itself, in with op.get_context().autocommit_block():",

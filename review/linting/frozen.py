@@ -89,7 +89,8 @@ def unfrozen(lock: Lock, sources: list[Source]) -> Iterator[Finding]:
     """Yield the revisions that may still be edited."""
     for source in sources:
         if source.revision not in lock.entries:
-            yield _finding(source.path, 1, "not-frozen", f"revision {source.revision} is not frozen", source.revision)
+            message = f"revision {source.revision} may still be edited; once it is finished: make freeze"
+            yield _finding(source.path, 1, "not-frozen", message, source.revision)
 
 
 def freeze(lock: Lock, sources: list[Source]) -> list[str]:
