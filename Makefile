@@ -21,7 +21,7 @@ demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 lea
 	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
 
 test: setup $(POSTGRES_VERSIONS:%=.build/postgres-%/.complete)  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
-	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --dist loadgroup)
+	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --no-loadscope-reorder)
 
 lint: setup  ## format check, ruff, mypy --strict, import walls, lint-sql
 	@.venv/bin/ruff format --check .
