@@ -49,6 +49,10 @@ class Environment:
             self._config.attributes["connection"] = connection
             with EnvironmentContext(self._config, self._directory, fn=once):
                 self._directory.run_env()
+            if not connection.closed:
+                # Its owner commits what is left open: by an env.py that used it before Alembic did, or by a revision
+                # that commits in between, after which Alembic has no transaction of its own any more.
+                connection.commit()
 
     def _check_connection(self, context: MigrationContext) -> None:
         # By the pool: a second connection is ours as well, and an engine with other options is another engine.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psycopg2
 from aws_lambda_powertools import Logger
+from psycopg2.extensions import STATUS_READY, TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.events import UpgradeRequest
@@ -36,7 +37,7 @@ _INSERT = """
 INSERT INTO alembic_history.revisions (revision, seconds, stack_id, request_id, invocation, scripts_digest)
 VALUES (%s, %s, %s, %s, %s, %s)
 """
-_NOTHING = ("SELECT", "SELECT", "SELECT")  # in autocommit there is nothing to go back to
+_NOTHING = ("SELECT", "SELECT", "SELECT")  # outside of a transaction there is nothing to go back to
 _SAVEPOINT = ("SAVEPOINT history", "RELEASE SAVEPOINT history", "ROLLBACK TO SAVEPOINT history")
 _TOTALS = """
 SELECT count(*), count(DISTINCT invocation), coalesce(sum(seconds), 0)
@@ -73,10 +74,10 @@ class History:
             _go_without("cannot be created", exc, connection)
 
     def record(self, connection: Connection, revision: str, seconds: float) -> None:
-        """Write a row in the transaction that is open, if one is: env.py may have chosen autocommit."""
+        """Write a row in the transaction that is open, if one is."""
         request = self.request
         row = (revision, seconds, request.stack_id, request.request_id, self.invocation, request.scripts_digest)
-        save, release, undo = _NOTHING if connection.autocommit else _SAVEPOINT
+        save, release, undo = _SAVEPOINT if _in_transaction(connection) else _NOTHING
         with connection.cursor() as cursor:
             cursor.execute(save)
             try:
@@ -86,6 +87,12 @@ class History:
                 cursor.execute(undo)
             else:
                 cursor.execute(release)
+
+
+def _in_transaction(connection: Connection) -> bool:
+    """Ask the server, rather than psycopg2: env.py may have chosen autocommit, and a revision have sent a COMMIT."""
+    begins_one = connection.status == STATUS_READY and not connection.autocommit
+    return begins_one or connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
 
 
 def _go_without(what: str, exc: psycopg2.Error, connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ class Scripts:
         self._directory = ScriptDirectory.from_config(config)
         self._environment = Environment(config, self._directory, engine)
         self._last_applied: str | None = None
+        self._memo: dict[str, Any] = {}
 
     @classmethod
     @contextmanager
@@ -93,6 +95,8 @@ class Scripts:
         began = time.monotonic()
         script = self._directory.get_revision(revision)
         applied: list[str] = []
+        # What Alembic remembers from one revision to the next: the enum types made so far, which are not made again.
+        memo = deepcopy(self._memo)
 
         def record(ctx: MigrationContext, **_alembics: object) -> None:
             # On the connection that the revision ran on: env.py may have opened a second one.
@@ -101,12 +105,14 @@ class Scripts:
 
         def steps(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
             self._check_recorded(heads)
+            context.impl.memo = memo
             context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, record)
             # This one step, known to be next: alembic's way through the whole history to it is quadratic in sum.
             return [RevisionStep.upgrade_from_script(self._directory.revision_map, script)]
 
         self._environment.run(f"revision {revision} failed", steps)
         self._last_applied = revision
+        self._memo = memo
         self._check_recorded(applied)
 
     def _check_recorded(self, heads: Sequence[str]) -> None:

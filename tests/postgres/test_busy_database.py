@@ -18,6 +18,7 @@ from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import KEYS, Cluster
+from tests.postgres.upgrades import columns
 
 LOCK_TIMEOUT_SECONDS = 0.3
 
@@ -116,6 +117,17 @@ def test_a_revision_may_have_a_lock_timeout_of_its_own(run: Upgrade, project: Pr
         outcome = run(project, lock_timeout=30)
     assert outcome.retries >= 1
     assert max(latencies) < 0.9
+
+
+def test_a_revision_that_is_tried_again_makes_its_enum_type_again(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    state = "op.create_table('t2', sa.Column('state', sa.Enum('on', 'off', name='state')))"
+    project.add("r2", body=f"{state}\nop.execute('ALTER TABLE t ADD name text')")
+    with held(bootstrapped, seconds=1):
+        outcome = run(project)
+    assert outcome.retries >= 1
+    assert columns(bootstrapped, "t2") == ["state"]
 
 
 def test_no_other_error_is_tried_again(run: Upgrade, project: Project, caplog: pytest.LogCaptureFixture) -> None:

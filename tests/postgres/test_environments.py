@@ -66,8 +66,26 @@ def test_an_env_that_connects_by_itself_is_refused_before_it_changes_another_dat
     assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
 
 
-def test_an_env_that_does_not_commit_is_found_out(run: Upgrade, project: Project) -> None:
-    project.configure(before="from sqlalchemy import text\nconnection.execute(text('SELECT 1'))")
+@pytest.mark.parametrize("options", ["", "transaction_per_migration=True"])
+def test_an_env_may_leave_the_commit_to_the_owner_of_the_connection(
+    run: Upgrade, project: Project, bootstrapped: Cluster, options: str
+) -> None:
+    project.configure(options, before="connection.exec_driver_sql('SELECT 1')")  # Alembic does not commit after that
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert run(project).applied == ("r1", "r2")
+    assert recorded(bootstrapped) == ["r1", "r2"]
+
+
+def test_an_env_that_does_not_commit_a_connection_of_its_own_is_found_out(run: Upgrade, project: Project) -> None:
+    project.env("""\
+from alembic import context
+
+with context.config.attributes["connection"].engine.connect() as connection:
+    connection.exec_driver_sql("SELECT 1")
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+""")
     project.add("r2", "ALTER TABLE t ADD name text")
     assert refusal(run, project) == (
         "revision r1 ran but did not record itself in the version table:"

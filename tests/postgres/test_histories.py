@@ -222,3 +222,49 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     connect = partial(bootstrapped.connect_with_token, "migrator")
     request = UpgradeRequest(history.digest, history.revisions)
     assert upgrade(Run(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
+
+
+# What revisions do on their connection, as well-known projects have it
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "op.execute('COMMIT')",
+        "op.get_bind().commit()",
+    ],
+)
+@pytest.mark.parametrize("per_migration", [False, True])
+def test_a_revision_may_commit_by_itself_to_leave_the_transaction(
+    run: Upgrade, project: Project, bootstrapped: Cluster, leave: str, per_migration: bool
+) -> None:
+    project.configure(f"transaction_per_migration={per_migration}")
+    index = "op.execute('CREATE INDEX CONCURRENTLY i ON t (id)')"
+    if "'COMMIT'" not in leave:
+        index = f"with op.get_context().autocommit_block(): {index}"
+    project.add("r2", body=f"op.execute('INSERT INTO t VALUES (2)')\n{leave}\n{index}")
+    project.add("r3", "INSERT INTO t VALUES (3)")
+    assert run(project).applied == ("r1", "r2", "r3")
+    assert run(project).plan is Plan.NOTHING
+    assert bootstrapped.admin("SELECT id FROM t ORDER BY id") == [(2,), (3,)]
+    assert recorded(bootstrapped) == ["r1", "r2", "r3"]
+
+
+def test_a_revision_may_read_a_table_through_a_cursor_on_the_server(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("r2", "INSERT INTO t SELECT generate_series(1, 10)")
+    read = "op.get_bind().execute(sa.text('SELECT id FROM t'), execution_options={'yield_per': 3})"
+    project.add("r3", body=f"for (found,) in {read}.all():\n    op.execute(f'INSERT INTO t VALUES ({{found + 10}})')")
+    run(project)
+    assert bootstrapped.admin("SELECT count(*), max(id) FROM t") == [(20, 20)]
+
+
+def test_an_enum_type_that_several_revisions_name_is_made_by_the_first(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    for number in (2, 3):
+        column = "sa.Column('state', sa.Enum('on', 'off', name='state'))"
+        project.add(f"r{number}", body=f"op.create_table('t{number}', {column})")
+    assert run(project).applied == ("r1", "r2", "r3")
+    assert columns(bootstrapped, "t3") == ["state"]
