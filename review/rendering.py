@@ -114,14 +114,18 @@ class _Output(io.StringIO):
         self.revisions: list[Rendered] = []
         self._source: Source | None = None
         self._in_transaction = False
+        self._begun_by_alembic = False
 
     def write(self, text: str, /) -> int:
         sql = text.strip()
         frame = sys._getframe(1)  # noqa: SLF001 - no other way
-        if self._source is not None and not _is_alembics(frame) and (line := self._line_of(frame)) is not None:
+        alembics = _is_alembics(frame)
+        if self._source is not None and not alembics and (line := self._line_of(frame)) is not None:
             start, end = self._source.statement_at(line)
             self.revisions[-1].statements.append(Statement(sql, start, end, self._in_transaction))
         self._in_transaction = TRANSACTION_CONTROL.get(sql.rstrip(";").upper(), self._in_transaction)
+        if alembics:
+            self._begun_by_alembic = self._in_transaction
         return len(text)
 
     def recording(self, run: Callable[..., None], revision: str, path: Path, title: str) -> Callable[..., None]:
@@ -130,6 +134,7 @@ class _Output(io.StringIO):
         def record(**arguments: object) -> None:
             self.revisions.append(Rendered(revision, path, title))
             self._source = Source(path, revision)
+            self._in_transaction = self._begun_by_alembic  # whatever the revision before did: each is run by itself
             try:
                 run(**arguments)
             except Exception as exc:  # noqa: BLE001 - a revision is somebody's code, and this is about how it fails

@@ -59,3 +59,17 @@ def test_an_env_that_does_not_is_left_out_and_it_is_said(
 def test_an_env_for_several_databases_renders_each_revision_once(project: LintProject) -> None:
     project.env(f"{ENV}\n{ENV}")
     assert rendered(project) == EXPECTED
+
+
+@pytest.mark.parametrize("env", [ENV, ENV.replace(", transaction_per_migration=True", "")])
+def test_a_revision_that_commits_does_not_leave_the_next_outside_of_its_transaction(
+    project: LintProject, env: str
+) -> None:
+    project.env(env)
+    project.add("three", "COMMIT", "DROP TABLE t")
+    project.add("four", "CREATE TABLE u (id int)")
+    assert rendered(project)[2:] == [
+        ("three", "COMMIT;", True),
+        ("three", "DROP TABLE t;", False),
+        ("four", "CREATE TABLE u (id int);", True),
+    ]
