@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from review import squawk
 from review.planning.modes import Mode
 from review.planning.places import BY_PLACE, HARMLESS, NOTHING, SQUAWKS, WITHOUT_RELATIONS
-from review.planning.schema import Schema, made_by
-from review.planning.syntax import UNREADABLE, Node, Reference, name_of, references
+from review.planning.schema import ForeignKey, Schema, made_by
+from review.planning.syntax import UNREADABLE, Node, Reference, references
 
 _ADVICE = re.compile(r"Statement requires: ([A-Z ]+) lock")
 
@@ -117,10 +117,10 @@ def _beyond(statement: Node, named: Sequence[Reference], schema: Schema) -> Iter
             case "REINDEX" if not concurrently:
                 yield Lock(Mode.ACCESS_EXCLUSIVE, reference.name, "indexes of")
             case "DROP_TABLE":
-                yield from _on_targets(schema.targets(reference.name))
+                yield from _on_targets(schema.keys(reference.name))
     for node in statement.find("DROP_CONSTRAINT", "VALIDATE_CONSTRAINT", "DROP_COLUMN"):
         mode = Mode.ROW_SHARE if node.kind == "VALIDATE_CONSTRAINT" else Mode.ACCESS_EXCLUSIVE
-        yield from _on_targets(_targets(node, named[0].name, schema), mode)
+        yield from _on_targets(schema.keys(named[0].name, node), mode)
 
 
 def _on_table_of(index: str, mode: Mode, schema: Schema) -> Lock:
@@ -128,15 +128,8 @@ def _on_table_of(index: str, mode: Mode, schema: Schema) -> Lock:
     return Lock(mode, table) if table else Lock(mode, index, "the table of")
 
 
-def _on_targets(targets: Iterable[str], mode: Mode = Mode.ACCESS_EXCLUSIVE) -> Iterator[Lock]:
-    return (Lock(mode, target) for target in sorted(targets))
-
-
-def _targets(node: Node, table: str, schema: Schema) -> set[str]:
-    name = next((name_of(found.text) for found in node.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
-    if node.kind == "DROP_COLUMN":
-        return schema.targets(table, column=name)
-    return schema.targets(table, constraint=name)
+def _on_targets(keys: Iterable[ForeignKey], mode: Mode = Mode.ACCESS_EXCLUSIVE) -> Iterator[Lock]:
+    return (Lock(mode, target) for target in sorted({key.target for key in keys}))
 
 
 def _cascades(statement: Node) -> bool:

@@ -1,8 +1,8 @@
 """What the revisions made so far, as far as their SQL tells: names, the tables of indexes, foreign keys."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from review.planning.syntax import Node, name_of, references
 
@@ -26,17 +26,18 @@ _DROPS = {"DROP_TABLE", "DROP_FOREIGN_TABLE", "DROP_VIEW", "DROP_MATERIALIZED_VI
 _FOREIGN_KEYS = ("FOREIGN_KEY_CONSTRAINT", "REFERENCES_CONSTRAINT")
 
 
+_NAMES = ("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF", "CONSTRAINT_NAME", "COLUMN_NAME")
+_ENDING = "fkey"
+_LONGEST_NAME = 63
+
+
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key; without a name of its own, PostgreSQL makes one that ends in `_fkey`."""
+    """A foreign key, under the name that it was given, by PostgreSQL perhaps."""
 
-    name: str | None
-    columns: frozenset[str]
+    name: str
+    columns: tuple[str, ...]
     target: str
-
-    def is_called(self, name: str) -> bool:
-        """Tell whether this may be the constraint of that name."""
-        return self.name == name if self.name else name.endswith("_fkey")
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Schema:
         if statement.kind == "CREATE_INDEX" and made:
             self.table_of_index[_last(made)] = table
         if statement.kind in {"CREATE_TABLE", "ALTER_TABLE"}:
-            self.foreign_keys[made or table].update(_foreign_keys(statement))
+            self._change_keys(made or table, statement)
         if renamed := _new_name(statement):
             self._rename(table, renamed)
         if statement.kind in _DROPS:
@@ -67,13 +68,26 @@ class Schema:
         """Return the table that an index is on, if a revision made it."""
         return self.table_of_index.get(_last(index))
 
-    def targets(self, table: str, *, constraint: str | None = None, column: str | None = None) -> set[str]:
-        """Return the tables that foreign keys of a table name: all of them, or those that go with what is dropped."""
-        return {
-            key.target
-            for key in self.foreign_keys.get(table, ())
-            if (constraint is None or key.is_called(constraint)) and (column is None or column in key.columns)
-        }
+    def keys(self, table: str, part: Node | None = None) -> set[ForeignKey]:
+        """Return the foreign keys of a table: all of them, or those that a part of ALTER TABLE drops or validates."""
+        keys = self.foreign_keys.get(table, set())
+        if part is None:
+            return keys
+        name = next((name_of(found.text) for found in part.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
+        return {key for key in keys if (name in key.columns if part.kind == "DROP_COLUMN" else name == key.name)}
+
+    def _change_keys(self, table: str, statement: Node) -> None:
+        for part in statement.find("DROP_CONSTRAINT", "DROP_COLUMN"):
+            self.foreign_keys[table] -= self.keys(table, part)
+        self.foreign_keys[table].update(_foreign_keys(statement, table))
+        for part in statement.find("RENAME_CONSTRAINT", "RENAME_COLUMN"):
+            old, new = (name_of(found.text) for found in part.find(*_NAMES))
+            self.foreign_keys[table] = {
+                replace(key, name=new if key.name == old else key.name)
+                if part.kind == "RENAME_CONSTRAINT"
+                else replace(key, columns=tuple(new if column == old else column for column in key.columns))
+                for key in self.foreign_keys[table]
+            }
 
     def _rename(self, old: str, short: str) -> None:
         new = ".".join([*old.split(".")[:-1], short])
@@ -86,12 +100,16 @@ class Schema:
             self.table_of_index[_last(new)] = self.table_of_index.pop(_last(old))
         if old in self.foreign_keys:
             self.foreign_keys[new] = self.foreign_keys.pop(old)
+        for table, keys in self.foreign_keys.items():
+            self.foreign_keys[table] = {replace(key, target=new) if key.target == old else key for key in keys}
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:
             self.new.discard(name)
             self.known.discard(name)
             self.foreign_keys.pop(name, None)
+            for table, keys in self.foreign_keys.items():
+                self.foreign_keys[table] = {key for key in keys if key.target != name}
 
 
 def made_by(statement: Node) -> str | None:
@@ -106,16 +124,25 @@ def _new_name(statement: Node) -> str | None:
     return None
 
 
-def _foreign_keys(statement: Node) -> Iterable[ForeignKey]:
+def _foreign_keys(statement: Node, table: str) -> Iterator[ForeignKey]:
     for node, above in statement.walk():
         if node.kind in _FOREIGN_KEYS:
-            name = next((name_of(found.text) for found in node.find("CONSTRAINT_NAME")), None)
             inline = node.kind == "REFERENCES_CONSTRAINT"
             owner = above[0] if inline else next(node.find("FOREIGN_KEY_COLUMN_LIST"), node)
             column = "COLUMN_NAME" if inline else "COLUMN_NAME_REF"
-            columns = frozenset(name_of(found.text) for found in owner.find(column))
+            columns = tuple(name_of(found.text) for found in owner.find(column))
+            name = next((name_of(found.text) for found in node.find("CONSTRAINT_NAME")), _name_of_key(table, columns))
             for target in node.find("TABLE_NAME_REF"):
                 yield ForeignKey(name, columns, name_of(target.text))
+
+
+def _name_of_key(table: str, columns: Iterable[str]) -> str:
+    """Name a foreign key as PostgreSQL does, which cuts the longer part; it adds a number where that is taken."""
+    parts = [_last(table), "_".join(columns)]
+    while len("_".join([*parts, _ENDING])) > _LONGEST_NAME:
+        longer = 0 if len(parts[0]) > len(parts[1]) else 1
+        parts[longer] = parts[longer][:-1]
+    return "_".join([*parts, _ENDING])
 
 
 def _last(name: str) -> str:

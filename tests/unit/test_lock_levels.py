@@ -77,6 +77,46 @@ def test_only_the_foreign_key_that_is_dropped_counts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "dropped"),
+    [
+        ("t (u int REFERENCES u, v int REFERENCES v)", "t_u_fkey"),
+        ("sales.t (u int, w int, v int REFERENCES v, FOREIGN KEY (u, w) REFERENCES u)", "t_u_w_fkey"),
+        (f"t ({'c' * 60} int REFERENCES u, v int REFERENCES v)", f"t_{'c' * 56}_fkey"),
+    ],
+    ids=["a column", "two columns", "cut"],
+)
+def test_a_foreign_key_without_a_name_is_known_by_the_one_that_postgresql_gives_it(table: str, dropped: str) -> None:
+    name = table.partition(" ")[0]
+    assert after(f"CREATE TABLE {table}", f"ALTER TABLE {name} DROP CONSTRAINT {dropped}") == {
+        name: "ACCESS EXCLUSIVE",
+        "u": "ACCESS EXCLUSIVE",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "targets"),
+    [
+        ("ALTER TABLE t DROP CONSTRAINT t_u_fkey", set()),
+        ("ALTER TABLE t DROP COLUMN u", set()),
+        ("ALTER TABLE t RENAME CONSTRAINT t_u_fkey TO other", {"u"}),
+        ("ALTER TABLE u RENAME TO v", {"v"}),
+        ("DROP TABLE u CASCADE", set()),
+    ],
+)
+def test_a_foreign_key_is_followed_until_it_is_gone(change: str, targets: set[str]) -> None:
+    found = locks("CREATE TABLE t (u int REFERENCES u)", change, "DROP TABLE t")
+    assert {lock.name for lock in found.held} == {"t"} | targets
+
+
+def test_a_foreign_key_is_found_under_its_next_name_and_that_of_its_column() -> None:
+    before = "CREATE TABLE t (u int REFERENCES u)"
+    renamed = "ALTER TABLE t RENAME CONSTRAINT t_u_fkey TO other"
+    assert "u" in on(locks(before, renamed, "ALTER TABLE t DROP CONSTRAINT other"))
+    assert "u" not in on(locks(before, renamed, "ALTER TABLE t DROP CONSTRAINT t_u_fkey"))
+    assert "u" in on(locks(before, "ALTER TABLE t RENAME COLUMN u TO v", "ALTER TABLE t DROP COLUMN v"))
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "DO $$ BEGIN DELETE FROM t; END $$",
