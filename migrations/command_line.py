@@ -31,6 +31,7 @@ def connection(config: Config) -> Iterator[sa.Connection]:
     if value:
         with _connect(_parse(value)) as named:
             yield named
+            named.commit()  # what a revision that commits by itself leaves open, as the migrator does
         return
     with _throwaway() as throwaway:
         if not _is_upgrade(config):  # an upgrade starts from nothing, and shows every revision

@@ -9,12 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from infra import alembic_history
 from localaws.cdk import local_context, synth, synth_environment
 from localaws.certificates import Certificates
 from localaws.run import CHECKOUT, STATE
 
 FIRST = "first"
-FIRST_REVISION = "e351aa908b6f"
+REVISIONS = alembic_history.read(CHECKOUT).revisions
+"""The project's own, which the first deployment applies."""
 REVISION = """
 import sqlalchemy as sa
 from alembic import op
@@ -84,8 +86,8 @@ class Assemblies:
 
     def _described(self) -> dict[str, dict[str, object]]:
         """Describe the variants for `apps/variants.py`, in the order in which they are wanted."""
-        second = {"second": ADD_COLUMN.format(column="note")}
-        third = {**second, "third": ADD_COLUMN.format(column="other")}
+        second = {"second": ADD_COLUMN.format(column="second")}
+        third = {**second, "third": ADD_COLUMN.format(column="third")}
         ahead = {**second, "ahead": ADD_COLUMN.format(column="ahead")}
         further = {**ahead, "further": ADD_COLUMN.format(column="further")}
         last = {**further, "slow": SLOW.format(column="slow"), "last": SLOW.format(column="last")}
@@ -103,7 +105,7 @@ class Assemblies:
     def _variant(
         self, revisions: Mapping[str, str], *, context: Mapping[str, str] | None = None, change: str | None = None
     ) -> dict[str, object]:
-        """Describe the app with some revisions behind its first, and one of the changes of `apps/variants.py`."""
+        """Describe the app with some revisions behind its own, and one of the changes of `apps/variants.py`."""
         project = self._folder / f"project-{'-'.join(revisions)}"
         if not project.exists():
             _copy_project(project, revisions)
@@ -112,10 +114,10 @@ class Assemblies:
 
 
 def _copy_project(folder: Path, revisions: Mapping[str, str]) -> None:
-    """Copy the project's Alembic part and add revisions behind its first, each after the one before."""
+    """Copy the project's Alembic part and add revisions behind its head, each after the one before."""
     shutil.copytree(CHECKOUT / "migrations", folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "alembic.ini", folder)
-    before = FIRST_REVISION
+    before = REVISIONS[-1]
     for revision, body in revisions.items():
         text = REVISION.format(revision=revision, down_revision=before, body=body)
         (folder / "migrations" / "versions" / f"{revision}.py").write_text(text)

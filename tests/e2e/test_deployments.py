@@ -7,7 +7,7 @@ import pytest
 
 from localaws.aws import FunctionError, LocalAws
 from localaws.cdk import STACK, Cdk, stack_events
-from tests.e2e.assemblies import FIRST_REVISION, Assemblies
+from tests.e2e.assemblies import REVISIONS, Assemblies
 from tests.e2e.stack import Deployed, schema, select
 
 UPGRADE = "Custom::AlembicUpgrade"
@@ -20,9 +20,9 @@ def upgrades_asked_for(aws: LocalAws) -> int:
     return sum(event["ResourceType"] == UPGRADE and event["ResourceStatus"] in begun for event in events)
 
 
-def test_the_first_deployment_applies_the_first_revision_through_a_token(aws: LocalAws, created: Deployed) -> None:
-    assert created.outputs["Revision"] == FIRST_REVISION
-    assert created.outputs["RevisionsApplied"] == "1"
+def test_the_first_deployment_applies_all_revisions_through_a_token(aws: LocalAws, created: Deployed) -> None:
+    assert created.outputs["Revision"] == REVISIONS[-1]
+    assert created.outputs["RevisionsApplied"] == str(len(REVISIONS))
     assert created.outputs["DatabaseName"] == "app"
     assert select(aws, "SELECT tableowner FROM pg_tables WHERE tablename = 'queries'") == [("app_owner",)]
     [migrator] = {login.principal for login in aws.logins() if login.user == "migrator" and "role" in login.principal}
@@ -40,7 +40,7 @@ def test_a_deployment_without_changes_runs_no_upgrade(
 def test_a_new_revision_is_applied_by_the_next_deployment(aws: LocalAws, upgraded: dict[str, str]) -> None:
     assert upgraded["Revision"] == "second"
     assert upgraded["RevisionsApplied"] == "1"
-    assert ("queries", "note", "text", "app_owner") in schema(aws)
+    assert ("queries", "second", "text", "app_owner") in schema(aws)
 
 
 def test_a_package_that_is_missing_from_the_zip_is_missing_though_it_is_installed_here(

@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
+from infra import alembic_history
 from infra.settings import RoleSettings
 from migrations import command_line
 from tests.postgres.servers import SETTINGS, Cluster
 
 ROOT = Path(__file__).parents[2]
+REVISIONS = alembic_history.read(ROOT).revisions
 ALEMBIC = Path(sys.executable).with_name("alembic")
 MOOD = 'queries.append_column(sa.Column("mood", sa.Enum({values}, name="mood"), nullable=False, server_default="ok"))\n'
 
@@ -71,29 +73,31 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
 
 
 def test_a_revision_is_generated_without_a_database(checkout: Checkout) -> None:
-    checkout.add_to_tables('queries.append_column(sa.Column("note", sa.Text))\n')
+    checkout.add_to_tables('queries.append_column(sa.Column("remark", sa.Text))\n')
     assert checkout.alembic("check").code != 0
-    written = checkout.alembic("revision", "--autogenerate", "-m", "add a note")
+    written = checkout.alembic("revision", "--autogenerate", "-m", "add a remark")
     assert written.code == 0, written
     assert "no DATABASE_URL: working on a throwaway PostgreSQL" in written.err
-    assert 'op.add_column("queries", sa.Column("note", sa.Text(), nullable=True))' in checkout.revision()
+    assert 'op.add_column("queries", sa.Column("remark", sa.Text(), nullable=True))' in checkout.revision()
     assert checkout.alembic("check").out.endswith("No new upgrade operations detected.\n")
     assert list(checkout.temporary.iterdir()) == []
 
 
 def test_commands_that_look_at_the_database_find_it_at_head(checkout: Checkout) -> None:
-    assert checkout.alembic("current").out == "e351aa908b6f (head)\n"
+    assert checkout.alembic("current").out == f"{REVISIONS[-1]} (head)\n"
     assert "(head) (current)" in checkout.alembic("history", "--indicate-current").out
-    assert "Running downgrade e351aa908b6f -> " in checkout.alembic("downgrade", "base").err
+    assert f"Running downgrade {REVISIONS[-1]} -> " in checkout.alembic("downgrade", "-1").err
 
 
 def test_an_upgrade_starts_from_nothing_and_shows_each_revision(checkout: Checkout) -> None:
-    assert "Running upgrade  -> e351aa908b6f, create queries" in checkout.alembic("upgrade", "head").err
+    shown = checkout.alembic("upgrade", "head").err
+    assert f"Running upgrade  -> {REVISIONS[0]}, " in shown
+    assert shown.count("Running upgrade ") == len(REVISIONS)
 
 
 def test_the_local_server_may_be_of_either_kind(checkout: Checkout) -> None:
     kind = os.environ.get("LOCALAWS_POSTGRES", "")
-    assert checkout.alembic("current", LOCALAWS_POSTGRES=kind).out == "e351aa908b6f (head)\n"
+    assert checkout.alembic("current", LOCALAWS_POSTGRES=kind).out == f"{REVISIONS[-1]} (head)\n"
 
 
 def test_no_server_is_started_to_write_sql_or_list_revisions(checkout: Checkout) -> None:
@@ -114,7 +118,7 @@ def test_an_enum_type_is_made_and_dropped_with_its_column(checkout: Checkout) ->
     assert checkout.alembic("revision", "--autogenerate", "-m", "mood").code == 0
     assert r"""op.execute("CREATE TYPE mood AS ENUM ('ok', 'its\\: so')")""" in checkout.revision()
     assert checkout.alembic("check").code == 0
-    assert checkout.alembic("downgrade", "base").code == 0
+    assert checkout.alembic("downgrade", "-1").code == 0
 
 
 def test_an_enum_type_gets_new_values_and_keeps_its_old_ones(checkout: Checkout) -> None:
@@ -143,14 +147,27 @@ def test_a_revision_that_does_not_apply_is_named_in_one_line(checkout: Checkout)
     assert "Traceback" not in answer.err
 
 
-def test_the_database_that_is_named_is_used(checkout: Checkout, bootstrapped: Cluster) -> None:
+@pytest.fixture
+def named(bootstrapped: Cluster) -> str:
+    """Return the URL of a database."""
     server = bootstrapped.postgres
     login = f"{SETTINGS.master_username}:{quote(SETTINGS.master_password)}"
-    url = f"postgresql://{login}@{server.host}:{server.port}/{SETTINGS.database}?sslmode=require"
-    answer = checkout.alembic("upgrade", "head", DATABASE_URL=url)
+    return f"postgresql://{login}@{server.host}:{server.port}/{SETTINGS.database}?sslmode=require"
+
+
+def test_the_database_that_is_named_is_used(checkout: Checkout, bootstrapped: Cluster, named: str) -> None:
+    answer = checkout.alembic("upgrade", "head", DATABASE_URL=named)
     assert answer.code == 0, answer
     assert "throwaway" not in answer.err
-    assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("e351aa908b6f",)]
+    assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+
+
+def test_a_revision_that_commits_by_itself_is_recorded(checkout: Checkout, bootstrapped: Cluster, named: str) -> None:
+    checkout.alembic("revision", "-m", "commits", "--rev-id", "commits")
+    script = next(checkout.folder.rglob("versions/*_commits_*.py"))
+    script.write_text(script.read_text().replace("    pass", "    op.get_bind().commit()", 1))
+    assert checkout.alembic("upgrade", "head", DATABASE_URL=named).code == 0
+    assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("commits",)]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The project's own revisions: pytest-alembic's four tests, up-down-up, and what the roles may do at head."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 import sqlalchemy as sa
@@ -43,14 +43,20 @@ def alembic_engine(bootstrapped: Cluster) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def test_up_down_and_up_again_is_as_if_only_up(bootstrapped: Cluster, alembic_engine: sa.Engine) -> None:
+@pytest.fixture
+def config(alembic_engine: sa.Engine) -> AlembicConfig:
     config = AlembicConfig("alembic.ini")
     config.attributes["connection"] = alembic_engine
+    return config
+
+
+def test_up_down_and_up_again_is_as_if_only_up(bootstrapped: Cluster, config: AlembicConfig) -> None:
     command.upgrade(config, "head")
     first = bootstrapped.dump_schema()
-    command.downgrade(config, "base")
-    tables = bootstrapped.admin("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert tables == [("alembic_version",)]
+    with suppress(NotImplementedError):  # from there on down, nobody has to come back
+        command.downgrade(config, "base")
+        tables = bootstrapped.admin("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        assert tables == [("alembic_version",)]
     command.upgrade(config, "head")
     assert bootstrapped.dump_schema() == first
     assert "CREATE TABLE public.queries" in first
@@ -69,7 +75,8 @@ def execute(connection: Connection, statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def test_the_first_revision_makes_queries(bootstrapped: Cluster, at_head: None) -> None:
+def test_the_first_revision_makes_queries(bootstrapped: Cluster, config: AlembicConfig) -> None:
+    command.upgrade(config, "+1")
     columns = bootstrapped.admin(
         "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns"
         " WHERE table_name = 'queries' ORDER BY ordinal_position"
