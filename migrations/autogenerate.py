@@ -1,4 +1,4 @@
-"""What `alembic revision --autogenerate` does not see by itself: enum types, and that there is nothing to write.
+"""What `alembic revision --autogenerate` does not see: enum types, checks, and that there is nothing to write.
 
 Alembic leaves the type of a new column to be made by somebody else, forgets it in a downgrade, and does not compare its
 values. Here types are made and dropped by statements of their own, and get new values; what PostgreSQL cannot do is
@@ -16,6 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError, messaging
 from sqlalchemy.dialects import postgresql
 
+PLUGINS = ("alembic.autogenerate.*", "alembic.ext.checkconstraint_byname")
+"""What compares: Alembic's own, and the one for CHECK constraints, which is off by default."""
+
 type TypeName = tuple[str | None, str]
 type EnumTypes = dict[TypeName, list[str]]
 
@@ -32,13 +35,14 @@ def render(kind: str, item: Any, context: AutogenContext) -> str | Literal[False
 
 
 def complete(context: MigrationContext, _revision: object, scripts: list[ops.MigrationScript]) -> None:
-    """Add what the tables' enum types need, and write no file that would be empty.
+    """Add what the tables' enum types and the checks of columns need, and write no file that would be empty.
 
     Raises CommandError for values that were removed or moved.
     """
     for script in scripts:
         if script.upgrade_ops and script.downgrade_ops and context.connection:
             _complete_types(script.upgrade_ops, script.downgrade_ops, context)
+            _complete_checks(script.upgrade_ops)
     writes_files = getattr(context.config and context.config.cmd_opts, "autogenerate", False)
     if writes_files and all(script.upgrade_ops and script.upgrade_ops.is_empty() for script in scripts):
         scripts.clear()
@@ -60,6 +64,22 @@ def _complete_types(upgrade: ops.UpgradeOps, downgrade: ops.DowngradeOps, contex
     ]
     upgrade.ops[:0] = [_statement(text) for text in [*creations, *new_values]]
     downgrade.ops += [_statement(f"DROP TYPE {_quoted(name)}") for name in new_types]
+
+
+def _complete_checks(upgrade: ops.UpgradeOps) -> None:
+    """Give the CHECK constraints of columns to their new table: Alembic renders only those that a table has."""
+    for created in upgrade.ops:
+        if isinstance(created, ops.CreateTableOp):
+            columns = [item for item in created.columns if isinstance(item, sa.Column)]
+            checks = [found for column in columns for found in column.constraints]
+            created.columns = [
+                *created.columns,
+                *(
+                    sa.CheckConstraint(check.sqltext, check.name)
+                    for check in checks
+                    if isinstance(check, sa.CheckConstraint)
+                ),
+            ]
 
 
 def _types_at_head(connection: sa.Connection | None) -> EnumTypes:

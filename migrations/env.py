@@ -34,6 +34,7 @@ def run_online() -> None:
             connection=connection,
             target_metadata=metadata,
             compare_server_default=True,
+            autogenerate_plugins=autogenerate.PLUGINS,
             render_item=autogenerate.render,
             process_revision_directives=autogenerate.complete,
             transaction_per_migration=True,

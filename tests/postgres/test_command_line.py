@@ -138,6 +138,25 @@ def test_an_enum_type_gets_new_values_and_keeps_its_old_ones(checkout: Checkout)
     assert "can add values to a type and neither remove nor move them" in refused.out
 
 
+def test_check_constraints_are_written_for_a_table_that_is_there_and_for_a_new_one(checkout: Checkout) -> None:
+    checkout.add_to_tables("""
+queries.append_constraint(sa.CheckConstraint("query_date > '1970-01-01'", name="recent"))
+sa.Table(
+    "depots",
+    metadata,
+    sa.Column("price", sa.Integer, sa.CheckConstraint("price > 0", name="positive")),
+    sa.CheckConstraint("price < 100", name="low"),
+)
+""")
+    written = checkout.alembic("revision", "--autogenerate", "-m", "checks")
+    assert written.code == 0, written
+    text = checkout.revision()
+    assert """op.create_check_constraint(op.f("ck_queries_recent"), "queries", "query_date > '1970-01-01'")""" in text
+    assert 'sa.CheckConstraint("price > 0", name=op.f("ck_depots_positive"))' in text
+    assert 'sa.CheckConstraint("price < 100", name=op.f("ck_depots_low"))' in text
+    assert checkout.alembic("check").code == 0
+
+
 def test_a_revision_that_does_not_apply_is_named_in_one_line(checkout: Checkout) -> None:
     checkout.alembic("revision", "-m", "broken", "--rev-id", "broken")
     script = next(checkout.folder.rglob("versions/*_broken_*.py"))
