@@ -1,5 +1,6 @@
 """What the revisions made so far, as far as their SQL tells: names, the tables of indexes, foreign keys."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -24,10 +25,9 @@ _RENAMES = {
 }
 _DROPS = {"DROP_TABLE", "DROP_FOREIGN_TABLE", "DROP_VIEW", "DROP_MATERIALIZED_VIEW", "DROP_SEQUENCE", "DROP_INDEX"}
 _FOREIGN_KEYS = ("FOREIGN_KEY_CONSTRAINT", "REFERENCES_CONSTRAINT")
-
-
 _NAMES = ("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF", "CONSTRAINT_NAME", "COLUMN_NAME")
 _ENDING = "fkey"
+_NUMBER = re.compile(r"(?<=_fkey)\d+$")
 _LONGEST_NAME = 63
 
 
@@ -74,7 +74,9 @@ class Schema:
         if part is None:
             return keys
         name = next((name_of(found.text) for found in part.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
-        return {key for key in keys if (name in key.columns if part.kind == "DROP_COLUMN" else name == key.name)}
+        if part.kind == "DROP_COLUMN":
+            return {key for key in keys if name in key.columns}
+        return {key for key in keys if key.name in {name, _NUMBER.sub("", name)}}
 
     def _change_keys(self, table: str, statement: Node) -> None:
         for part in statement.find("DROP_CONSTRAINT", "DROP_COLUMN"):
@@ -138,11 +140,11 @@ def _foreign_keys(statement: Node, table: str) -> Iterator[ForeignKey]:
 
 def _name_of_key(table: str, columns: Iterable[str]) -> str:
     """Name a foreign key as PostgreSQL does, which cuts the longer part; it adds a number where that is taken."""
-    parts = [_last(table), "_".join(columns)]
+    parts = [part.replace('"', "") for part in (_last(table), "_".join(columns))]
     while len("_".join([*parts, _ENDING])) > _LONGEST_NAME:
         longer = 0 if len(parts[0]) > len(parts[1]) else 1
         parts[longer] = parts[longer][:-1]
-    return "_".join([*parts, _ENDING])
+    return name_of(f'"{"_".join([*parts, _ENDING])}"')
 
 
 def _last(name: str) -> str:

@@ -82,8 +82,10 @@ def test_only_the_foreign_key_that_is_dropped_counts() -> None:
         ("t (u int REFERENCES u, v int REFERENCES v)", "t_u_fkey"),
         ("sales.t (u int, w int, v int REFERENCES v, FOREIGN KEY (u, w) REFERENCES u)", "t_u_w_fkey"),
         (f"t ({'c' * 60} int REFERENCES u, v int REFERENCES v)", f"t_{'c' * 56}_fkey"),
+        ('"T" ("U" int REFERENCES u, v int REFERENCES v)', '"T_U_fkey"'),
+        ("t (u int REFERENCES u, v int REFERENCES v)", "t_u_fkey1"),
     ],
-    ids=["a column", "two columns", "cut"],
+    ids=["a column", "two columns", "cut", "quoted", "with a number"],
 )
 def test_a_foreign_key_without_a_name_is_known_by_the_one_that_postgresql_gives_it(table: str, dropped: str) -> None:
     name = table.partition(" ")[0]
