@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeIs
 
 from aws_cdk import aws_rds as rds
 from constructs import Construct
@@ -32,6 +33,16 @@ class Login:
             pgdatabase=self.database,
             pguser=self.user,
         )
+
+    def identity(self) -> dict[str, str]:
+        """Return the properties that tell this database from another one, for a custom resource that sets it up.
+
+        The resource id changes when the server is replaced or restored. CDK knows it for an imported instance only if
+        the import names it.
+        """
+        identity = {"Endpoint": _endpoint(self.server).hostname, "Name": self.database}
+        resource_id = _resource_id(self.server)
+        return identity | {"ResourceId": resource_id} if resource_id else identity
 
     def files(self) -> dict[str, Path]:
         """Map paths in the function's zip to the files that the login needs there."""
@@ -67,6 +78,14 @@ class PostgresFunction(PythonFunction):
         resource.node.add_dependency(self, self._server, *self._server.connections.security_groups)
 
 
-def _endpoint(server: PostgresDatabase) -> rds.Endpoint:
+def _resource_id(server: PostgresDatabase) -> str | None:
+    return server.cluster_resource_identifier if _is_cluster(server) else server.instance_resource_id
+
+
+def _is_cluster(server: PostgresDatabase) -> TypeIs[rds.IDatabaseCluster]:
     # jsii's interfaces cannot be told apart by isinstance, and an imported database has no class of its own.
-    return server.cluster_endpoint if hasattr(server, "cluster_endpoint") else server.instance_endpoint
+    return hasattr(server, "cluster_endpoint")
+
+
+def _endpoint(server: PostgresDatabase) -> rds.Endpoint:
+    return server.cluster_endpoint if _is_cluster(server) else server.instance_endpoint

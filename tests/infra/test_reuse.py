@@ -22,6 +22,12 @@ def _synthesize(stack: Stack, *, server: PostgresDatabase, vpc: ec2.IVpc) -> Syn
     return Synthesized(Template.from_stack(stack).to_json())
 
 
+def _identity(stack: Stack, server: PostgresDatabase) -> dict[str, str]:
+    login = Login(server=server, database="shop", user="schema_owner", rds_ca=parse({}).rds_ca)
+    resolved: dict[str, str] = stack.resolve(login.identity())
+    return resolved
+
+
 @pytest.fixture
 def stack() -> Stack:
     return Stack(App(), "Shop")
@@ -58,3 +64,35 @@ def test_it_takes_an_instance_that_another_stack_owns(stack: Stack, vpc: ec2.Vpc
     environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
     assert (environment["PGHOST"], environment["PGPORT"]) == ("db.example", "5433")
     assert template.only("AWS::EC2::SecurityGroupIngress")["GroupId"] == "sg-1"
+
+
+@pytest.mark.parametrize(("resource_id", "known"), [("db-SHOP", {"ResourceId": "db-SHOP"}), (None, {})])
+def test_the_identity_of_an_imported_instance_has_the_resource_id_that_the_import_names(
+    stack: Stack, resource_id: str | None, known: dict[str, str]
+) -> None:
+    instance = rds.DatabaseInstance.from_database_instance_attributes(
+        stack,
+        "Imported",
+        instance_endpoint_address="db.example",
+        instance_identifier="shop",
+        instance_resource_id=resource_id,
+        port=5433,
+        security_groups=[],
+    )
+    assert _identity(stack, instance) == {"Endpoint": "db.example", "Name": "shop"} | known
+
+
+def test_the_identity_of_a_cluster_has_its_resource_id(stack: Stack) -> None:
+    cluster = rds.DatabaseCluster.from_database_cluster_attributes(
+        stack,
+        "Imported",
+        cluster_identifier="shop",
+        cluster_endpoint_address="shop.cluster.example",
+        cluster_resource_identifier="cluster-SHOP",
+        port=5432,
+    )
+    assert _identity(stack, cluster) == {
+        "Endpoint": "shop.cluster.example",
+        "Name": "shop",
+        "ResourceId": "cluster-SHOP",
+    }
