@@ -2,17 +2,33 @@
 
 import configparser
 import hashlib
+import json
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
+from alembic.util import to_tuple
 
+from code_digest import code_digest
+from infra import archive
 from infra.errors import InfraError
+
+# The name in the function's zip. `migrator.manifest` reads the file.
+MANIFEST = "revisions.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionFile:
+    """One revision: the revisions that it comes after (`down_revision` and `depends_on`), and a digest of its code."""
+
+    revision: str
+    parents: tuple[str, ...]
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +37,12 @@ class AlembicHistory:
 
     ini: Path
     scripts: Path
-    revisions: tuple[str, ...]
+    revision_files: tuple[RevisionFile, ...]
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The ids of the revisions, from base to head."""
+        return tuple(file.revision for file in self.revision_files)
 
     @property
     def digest(self) -> str:
@@ -32,9 +53,20 @@ class AlembicHistory:
             summary.update(f"{path.relative_to(self.ini.parent).as_posix()}\0{content}\n".encode())
         return summary.hexdigest()
 
-    def files(self) -> dict[str, Path]:
-        """Map paths in a zip to what Alembic needs there, laid out as in the project."""
-        return {path.relative_to(self.ini.parent).as_posix(): path for path in (self.ini, self.scripts)}
+    def files(self, cache: Path) -> dict[str, Path]:
+        """Map paths in a zip to the files of the project and to the manifest, which is written into `cache`."""
+        project = {path.relative_to(self.ini.parent).as_posix(): path for path in (self.ini, self.scripts)}
+        manifest = self.manifest()
+        name = f"revisions-{hashlib.sha256(manifest.encode()).hexdigest()[:16]}.json"
+
+        def write(path: Path) -> None:
+            path.write_text(manifest, encoding="utf-8")
+
+        return project | {MANIFEST: archive.kept(cache / name, write)}
+
+    def manifest(self) -> str:
+        """Return the revisions as JSON. The migrator compares this list with its log of applied revisions."""
+        return json.dumps([asdict(file) for file in self.revision_files], indent=0)
 
 
 def read(project: Path) -> AlembicHistory:
@@ -43,9 +75,21 @@ def read(project: Path) -> AlembicHistory:
     if not ini.is_file():
         raise InfraError(f"no alembic.ini in {project}; allowed is the folder of an alembic project")
     scripts = _script_location(ini)
-    revisions = _load(ini, scripts)
+    directory, revisions = _load(ini, scripts)
     _check(revisions, scripts)
-    return AlembicHistory(ini=ini, scripts=scripts, revisions=tuple(script.revision for script in revisions))
+    files = tuple(_revision_file(directory, script) for script in revisions)
+    return AlembicHistory(ini=ini, scripts=scripts, revision_files=files)
+
+
+def _revision_file(directory: ScriptDirectory, script: Script) -> RevisionFile:
+    # `depends_on` may name a branch label.
+    depends_on = [directory.get_revision(name).revision for name in to_tuple(script.dependencies, default=())]
+    down = to_tuple(script.down_revision, default=())
+    return RevisionFile(
+        revision=script.revision,
+        parents=tuple(sorted({*down, *depends_on})),
+        digest=code_digest(Path(script.path).read_text(encoding="utf-8")),
+    )
 
 
 def _script_location(ini: Path) -> Path:
@@ -62,7 +106,7 @@ def _script_location(ini: Path) -> Path:
     return scripts
 
 
-def _load(ini: Path, scripts: Path) -> list[Script]:
+def _load(ini: Path, scripts: Path) -> tuple[ScriptDirectory, list[Script]]:
     config = Config(str(ini))
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     # What else is relative in alembic.ini counts from the current folder: a function's is that of alembic.ini.
@@ -70,10 +114,11 @@ def _load(ini: Path, scripts: Path) -> list[Script]:
         # Alembic only warns about a revision that exists twice, or whose parent does not exist.
         warnings.filterwarnings("error", category=UserWarning, message="Revision ")
         try:
-            newest_first = list(ScriptDirectory.from_config(config).walk_revisions())
+            directory = ScriptDirectory.from_config(config)
+            newest_first = list(directory.walk_revisions())
         except Exception as exc:  # a script is somebody's code and may fail in any way
             raise InfraError(f"the scripts in {scripts} cannot be read: {type(exc).__name__}: {exc}") from exc
-    return newest_first[::-1]
+    return directory, newest_first[::-1]
 
 
 @contextmanager

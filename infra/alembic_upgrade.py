@@ -6,18 +6,20 @@ Knows no application: it takes a database that a migrating role can log in to wi
 from dataclasses import asdict
 from pathlib import Path
 
-from aws_cdk import CustomResource, Duration
+from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra import alembic_history
 from infra.alarms import alarm_at_one
 from infra.alembic_history import AlembicHistory
 from infra.bundling import Bundle
+from infra.errors import InfraError
 from infra.framework import Framework
 from infra.function_environment import FunctionEnvironment, UpgradeEnvironment
 from infra.postgres_function import Login, PostgresFunction
 from infra.python_function import Place, Program, PythonFunction
-from infra.settings import LOCK_TIMEOUT_SECONDS, FunctionSettings
+from infra.settings import LOCK_TIMEOUT_SECONDS, PROJECT, FunctionSettings
 
 SERVICE = "migrator"
 TIMEOUT = Duration.minutes(14)  # the framework's function, which waits for the answer, is cut off after 15
@@ -37,16 +39,22 @@ class AlembicUpgrade(Construct):
         place: Place,
         settings: FunctionSettings,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+        baseline: str = "",
+        allow_ahead: str = "",
+        rerun: str = "",
     ) -> None:
         """Take the folder that has alembic.ini, and the login of the role that migrates.
 
         `lock_timeout_seconds` is how long a revision waits for a table in use, with everybody else waiting behind it,
-        before it steps back and tries again later.
+        before it steps back and tries again later. `baseline`, `allow_ahead` and `rerun` are explicit choices for one
+        deployment: see `infra.settings.UpgradeSettings`. Raises InfraError for a project that cannot be deployed.
         """
         super().__init__(scope, construct_id)
         history = alembic_history.read(project)
+        _check_baseline(baseline, history)
         bundle = _bundle(history, login)
         checker = PythonFunction(self, "Checker", program=_checker(bundle), settings=settings)
+        checker.add_to_role_policy(_describe_own_stack(self))
         self.migrator = PostgresFunction(
             self,
             "Migrator",
@@ -69,9 +77,18 @@ class AlembicUpgrade(Construct):
             resource_type="Custom::AlembicUpgrade",
             service_token=framework.service_token,
             service_timeout=TOTAL_TIMEOUT,
-            properties={"ScriptsDigest": history.digest, "Revisions": list(history.revisions)},
+            properties={
+                "ScriptsDigest": history.digest,
+                "Revisions": list(history.revisions),
+                "Database": login.identity(),
+                "TimeoutSeconds": str(TOTAL_TIMEOUT.to_seconds()),
+                "Baseline": baseline,
+                "AllowAhead": allow_ahead,
+                "Rerun": rerun,
+            },
         )
         self.migrator.usable_before(self.resource)
+        self.resource.node.add_dependency(checker)  # with its policy, which it needs to recognise a rollback
         # Lambda's count of errors also has those that keep the handler from counting, as a timeout does.
         self.failed_alarm = alarm_at_one(
             self,
@@ -92,8 +109,23 @@ class AlembicUpgrade(Construct):
 
     @property
     def seconds(self) -> str:
-        """How long they took."""
+        """The seconds that they took."""
         return self.resource.get_att_string("Seconds")
+
+    @property
+    def schema(self) -> str:
+        """The state of the schema: at head, or ahead of the code by which revisions."""
+        return self.resource.get_att_string("Schema")
+
+
+def _check_baseline(baseline: str, history: AlembicHistory) -> None:
+    if baseline and baseline not in history.revisions:
+        raise InfraError(f"baseline must be a revision of {history.scripts} (got {baseline!r}): see alembic history")
+
+
+def _describe_own_stack(scope: Construct) -> iam.PolicyStatement:
+    """Allow to ask for the status of the stack, which alone tells a rollback from a deployment."""
+    return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
 
 
 def _bundle(history: AlembicHistory, login: Login) -> Bundle:
@@ -101,14 +133,14 @@ def _bundle(history: AlembicHistory, login: Login) -> Bundle:
         name="migrator",
         packages=("migrator", "rds_iam"),
         requirements="migrator.txt",
-        files=login.files() | history.files(),
+        files=login.files() | history.files(PROJECT / ".build"),
     )
 
 
 def _checker(bundle: Bundle) -> Program:
     return Program(
         description="Checks the request for an upgrade",
-        handler="migrator.upgrade_handler.on_event",
+        handler="migrator.request_handler.on_event",
         bundle=bundle,
         environment=FunctionEnvironment(powertools_service_name=SERVICE),
         timeout=Duration.minutes(1),

@@ -13,7 +13,10 @@ from infra import rds_ca
 from infra.errors import InfraError
 
 PROJECT = Path(__file__).parent.parent
-CONTEXT_KEYS = ("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "lock-timeout")
+CONTEXT_KEYS = (
+    *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "lock-timeout"),
+    *("baseline", "allow-ahead", "rerun"),
+)
 LOCK_TIMEOUT_SECONDS = 3.0
 LONGEST_LOCK_TIMEOUT_SECONDS = 300
 DEFAULT_REGION = "eu-central-1"
@@ -83,6 +86,20 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpgradeSettings:
+    """Explicit choices for one deployment; empty unless the user makes them.
+
+    - `baseline`: the revision whose schema the database has already: it is recorded, and not run
+    - `allow_ahead`: the revisions, separated by commas, at which the database may stay ahead of this code
+    - `rerun`: any text; a new text runs role setup and upgrade although nothing else has changed
+    """
+
+    baseline: str = ""
+    allow_ahead: str = ""
+    rerun: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """One deployment. The defaults are the `dev` stage."""
 
@@ -98,6 +115,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     roles: RoleSettings = RoleSettings()
     functions: FunctionSettings = FunctionSettings()
+    upgrade: UpgradeSettings = UpgradeSettings()
 
 
 def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settings:
@@ -111,6 +129,11 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), wrong=wrong),
         alembic_project=_alembic_project(context.get("alembic-project", "."), wrong=wrong),
         lock_timeout_seconds=_lock_timeout(context.get("lock-timeout"), wrong=wrong),
+        upgrade=UpgradeSettings(
+            baseline=context.get("baseline", ""),
+            allow_ahead=context.get("allow-ahead", ""),
+            rerun=context.get("rerun", ""),
+        ),
     )
     if wrong:
         raise InfraError("; ".join(wrong))

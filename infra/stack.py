@@ -1,5 +1,7 @@
 """The stack: a private database, its schema as a part of the deployment, and a function that uses it."""
 
+from dataclasses import asdict
+
 from aws_cdk import CfnOutput, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
@@ -51,6 +53,7 @@ class PrivateDatabaseStack(Stack):
             "Upgrade",
             project=settings.alembic_project,
             lock_timeout_seconds=settings.lock_timeout_seconds,
+            **asdict(settings.upgrade),
             login=login(roles.migrator),
             place=place,
             settings=functions,
@@ -72,6 +75,7 @@ class PrivateDatabaseStack(Stack):
         CfnOutput(self, "Revision", value=upgrade.revision)
         CfnOutput(self, "RevisionsApplied", value=upgrade.revisions_applied)
         CfnOutput(self, "UpgradeSeconds", value=upgrade.seconds)
+        CfnOutput(self, "Schema", value=upgrade.schema)
         CfnOutput(self, "DeadLetterQueue", value=querier.dead_letters.queue_url)
 
     @property

@@ -25,8 +25,12 @@ class ConnectionLostError(UpgradeError):
     """The server went away during the upgrade: worth starting over from what the database says."""
 
 
-class UnknownRevisionError(UpgradeError):
-    """The database is at a revision that neither this deployment nor the one before it has."""
+class HistoryError(UpgradeError):
+    """The deployment's history does not fit the revisions that were applied to the database."""
+
+
+class CancelledError(UpgradeError):
+    """CloudFormation has given the deployment up: no further revision may be applied for it."""
 
 
 class LockTimeoutError(UpgradeError):

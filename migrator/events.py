@@ -16,6 +16,8 @@ type RequestType = Literal["Create", "Update", "Delete"]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_ROLE_NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names off in silence
 _SHOWN = 80
+# The longest that CloudFormation waits for a custom resource.
+MAX_TIMEOUT_SECONDS = 3600.0
 
 
 def request_type(event: Event) -> RequestType:
@@ -29,9 +31,16 @@ def request_type(event: Event) -> RequestType:
 
 @dataclass(frozen=True)
 class UpgradeRequest:
-    """Properties of Custom::AlembicUpgrade: the history to bring the database to, and the one deployed before.
+    """Properties of Custom::AlembicUpgrade, and the state of the deployment that sent them.
 
-    `request_id` is the same in all invocations for one event, which may be several.
+    - `revisions`: the history of this deployment, from base to head
+    - `old_revisions`: that of the deployment before, if that used the same database
+    - `request_id`: the same in all invocations for one event
+    - `baseline`: the revision whose schema the database has already, by the user's word
+    - `allow_ahead`: the revisions at which the database may stay although this deployment does not have them
+    - `rolling_back`: whether the stack is rolling back; None if CloudFormation did not tell
+    - `started_at`: the Unix time of the event, in seconds
+    - `timeout_seconds`: the time after which CloudFormation gives the custom resource up
     """
 
     scripts_digest: str
@@ -39,11 +48,23 @@ class UpgradeRequest:
     old_revisions: tuple[str, ...] = ()
     stack_id: str = ""
     request_id: str = ""
+    baseline: str = ""
+    allow_ahead: frozenset[str] = frozenset()
+    rolling_back: bool | None = False
+    started_at: float | None = None
+    timeout_seconds: float = MAX_TIMEOUT_SECONDS
 
     @property
     def head(self) -> str:
         """The last revision: `revisions` run from base to head."""
         return self.revisions[-1]
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether this is a rollback; without CloudFormation's word, whether the properties look like one."""
+        if self.rolling_back is None:
+            return set(self.revisions) < set(self.old_revisions)
+        return self.rolling_back
 
     @classmethod
     def from_event(cls, event: Event) -> Self:
@@ -55,15 +76,42 @@ class UpgradeRequest:
         revisions = properties.names("Revisions")
         if "Revisions" not in properties.wrong and not revisions:
             properties.problem("Revisions", [], "one revision at least")
-        old = _Properties(event, "OldResourceProperties") if request_type(event) == "Update" else None
+        baseline = properties.optional_text("Baseline")
+        if baseline and revisions and baseline not in revisions:
+            properties.problem("Baseline", baseline, "a revision of this deployment")
+        allow_ahead = properties.optional_text("AllowAhead")
+        timeout = properties.seconds("TimeoutSeconds", default=MAX_TIMEOUT_SECONDS)
         properties.check()
         return cls(
             scripts_digest=digest,
             revisions=revisions,
-            old_revisions=old.names("Revisions") if old else (),
+            old_revisions=_old_revisions(event),
             stack_id=str(event.get("StackId", "")),
             request_id=str(event.get("RequestId", "")),
+            baseline=baseline,
+            allow_ahead=frozenset(name.strip() for name in allow_ahead.split(",") if name.strip()),
+            rolling_back=_rolling_back(event),
+            started_at=float(str(event["StartedAt"])) if "StartedAt" in event else None,
+            timeout_seconds=timeout,
         )
+
+
+def _old_revisions(event: Event) -> tuple[str, ...]:
+    """Return the revisions of the deployment before; those of another database say nothing about this one."""
+    if request_type(event) != "Update":
+        return ()
+    properties, old = _Properties(event, "ResourceProperties"), _Properties(event, "OldResourceProperties")
+    database, old_database = properties.values.get("Database"), old.values.get("Database")
+    if database and old_database and database != old_database:
+        return ()
+    return old.names("Revisions")
+
+
+def _rolling_back(event: Event) -> bool | None:
+    if request_type(event) != "Update":
+        return False
+    value = event.get("RollingBack")
+    return value if isinstance(value, bool) else None
 
 
 @dataclass(frozen=True)
@@ -115,6 +163,21 @@ class _Properties:
             return value
         self.problem(name, value, "a text")
         return ""
+
+    def optional_text(self, name: str) -> str:
+        value = self.values.get(name, "")
+        if isinstance(value, str):
+            return value
+        self.problem(name, value, "a text")
+        return ""
+
+    def seconds(self, name: str, *, default: float) -> float:
+        value = self.values.get(name, str(default))
+        if isinstance(value, str) and value.isascii() and value.isdigit() and int(value) > 0:
+            return float(value)
+        if name in self.values:
+            self.problem(name, value, "a whole number of seconds above 0, as a text")
+        return default
 
     def names(self, name: str) -> tuple[str, ...]:
         value = self.values.get(name)

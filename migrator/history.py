@@ -1,9 +1,11 @@
-"""A table of what was applied, by which deployment and how fast, written in each revision's own transaction.
+"""The migration log: which revision was applied, when, by which deployment, from which code.
 
-It has a schema of its own, where `alembic revision --autogenerate` does not look. An upgrade does not fail for want of
-it. A second table remembers rollbacks.
+The row of a revision is written in the revision's own transaction. The log has a schema of its own, where
+`alembic revision --autogenerate` does not look. An upgrade does not fail because the log cannot be written; without
+the log, the migrator cannot tell that an applied revision was edited.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import psycopg2
@@ -12,7 +14,13 @@ from psycopg2.extensions import STATUS_READY, TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.events import UpgradeRequest
+from migrator.manifest import Manifest
 
+_IS_CURRENT = """
+SELECT to_regclass('alembic_history.cancellations') IS NOT NULL AND EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass('alembic_history.revisions') AND attname = 'code_digest'
+)
+"""
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS alembic_history;
 CREATE TABLE IF NOT EXISTS alembic_history.revisions (
@@ -26,27 +34,54 @@ CREATE TABLE IF NOT EXISTS alembic_history.revisions (
     invocation text NOT NULL,
     scripts_digest text NOT NULL
 );
-CREATE TABLE IF NOT EXISTS alembic_history.rollbacks (
-    scripts_digest text NOT NULL,
-    ahead_at text NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (scripts_digest, ahead_at)
+ALTER TABLE alembic_history.revisions
+    ADD COLUMN IF NOT EXISTS event text NOT NULL DEFAULT 'upgrade' CHECK (event IN ('upgrade', 'baseline')),
+    ADD COLUMN IF NOT EXISTS parents text[],
+    ADD COLUMN IF NOT EXISTS code_digest text;
+CREATE TABLE IF NOT EXISTS alembic_history.cancellations (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stack_id text NOT NULL,
+    cancelled_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
 _INSERT = """
-INSERT INTO alembic_history.revisions (revision, seconds, stack_id, request_id, invocation, scripts_digest)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO alembic_history.revisions
+    (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _NOTHING = ("SELECT", "SELECT", "SELECT")  # outside of a transaction there is nothing to go back to
 _SAVEPOINT = ("SAVEPOINT history", "RELEASE SAVEPOINT history", "ROLLBACK TO SAVEPOINT history")
 _TOTALS = """
 SELECT count(*), count(DISTINCT invocation), coalesce(sum(seconds), 0)
-FROM alembic_history.revisions WHERE request_id = %s
+FROM alembic_history.revisions WHERE request_id = %s AND event = 'upgrade'
 """
-_ROLLED_BACK = "INSERT INTO alembic_history.rollbacks (scripts_digest, ahead_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-_AHEAD = "SELECT ahead_at FROM alembic_history.rollbacks WHERE scripts_digest = %s"
+_LAST_ROWS = """
+SELECT DISTINCT ON (revision) id, revision, parents, code_digest,
+    to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+FROM alembic_history.revisions ORDER BY revision, id DESC
+"""
+_CANCEL = "INSERT INTO alembic_history.cancellations (stack_id) VALUES (%s)"
+_IS_CANCELLED = """
+SELECT EXISTS (
+    SELECT FROM alembic_history.cancellations WHERE stack_id = %s AND cancelled_at > to_timestamp(%s)
+)
+"""
 
 logger = Logger(child=True)
+
+
+@dataclass(frozen=True)
+class LoggedRevision:
+    """The last row of a revision. `parents` and `code_digest` are None in rows of releases that did not write them."""
+
+    position: int
+    revision: str
+    parents: tuple[str, ...] | None
+    code_digest: str | None
+    applied_at: str
+
+
+type MigrationLog = Mapping[str, LoggedRevision]
 
 
 @dataclass(frozen=True)
@@ -60,23 +95,22 @@ class Totals:
 
 @dataclass(frozen=True)
 class History:
-    """Rows of one invocation, written on the connection that runs the revision."""
+    """The rows of one invocation, written on the connection that runs the revision."""
 
     request: UpgradeRequest
     invocation: str
+    manifest: Manifest
 
     def prepare(self, connection: Connection) -> None:
-        """Create the table where there is none; call it outside of a transaction."""
+        """Create the tables that are missing; call it outside of a transaction."""
         try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(_CREATE)
+            prepare(connection)
         except psycopg2.Error as exc:
             _go_without("cannot be created", exc, connection)
 
     def record(self, connection: Connection, revision: str, seconds: float) -> None:
         """Write a row in the transaction that is open, if one is."""
-        request = self.request
-        row = (revision, seconds, request.stack_id, request.request_id, self.invocation, request.scripts_digest)
+        row = self._row(revision, seconds, "upgrade")
         save, release, undo = _SAVEPOINT if _in_transaction(connection) else _NOTHING
         with connection.cursor() as cursor:
             cursor.execute(save)
@@ -87,6 +121,66 @@ class History:
                 cursor.execute(undo)
             else:
                 cursor.execute(release)
+
+    def record_baseline(self, connection: Connection, revisions: Iterable[str]) -> None:
+        """Write a row for each revision that a baseline declares to be part of the schema; raises psycopg2.Error."""
+        with connection.cursor() as cursor:
+            cursor.executemany(_INSERT, [self._row(revision, 0.0, "baseline") for revision in revisions])
+
+    def _row(self, revision: str, seconds: float, event: str) -> tuple[object, ...]:
+        request, file = self.request, self.manifest.files[revision]
+        deployment = (request.stack_id, request.request_id, self.invocation, request.scripts_digest)
+        return (revision, seconds, *deployment, event, list(file.parents), file.digest)
+
+
+def prepare(connection: Connection) -> None:
+    """Create the tables that are missing, outside of a transaction; raises psycopg2.Error."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_IS_CURRENT)
+        if cursor.fetchall() != [(True,)]:
+            cursor.execute(_CREATE)
+
+
+def read_log(session: Connection) -> MigrationLog:
+    """Return the last row of each revision, on a session in autocommit; nothing if there is no log to read."""
+    try:
+        with session.cursor() as cursor:
+            cursor.execute(_LAST_ROWS)
+            rows = cursor.fetchall()
+    except psycopg2.ProgrammingError:
+        return {}  # no such table, a table of an earlier release, or no right to read it
+    return {
+        revision: LoggedRevision(position, revision, None if parents is None else tuple(parents), digest, applied_at)
+        for position, revision, parents, digest, applied_at in rows
+    }
+
+
+def record_cancellation(session: Connection, stack_id: str) -> None:
+    """Tell invocations of the stack's failed deployment that still run to stop; raises psycopg2.Error."""
+    with session.cursor() as cursor:
+        cursor.execute(_CANCEL, (stack_id,))
+
+
+def is_cancelled(session: Connection, request: UpgradeRequest) -> bool:
+    """Return whether CloudFormation has rolled the request's deployment back, on a session in autocommit."""
+    try:
+        with session.cursor() as cursor:
+            cursor.execute(_IS_CANCELLED, (request.stack_id, request.started_at))
+            ((cancelled,),) = cursor.fetchall()
+    except psycopg2.ProgrammingError:
+        return False  # no such table, or no right to read it
+    return bool(cancelled)
+
+
+def totals(session: Connection, request: UpgradeRequest) -> Totals | None:
+    """Add up the rows of a deployment, on a session in autocommit; None where there is no history."""
+    try:
+        with session.cursor() as cursor:
+            cursor.execute(_TOTALS, (request.request_id,))
+            ((revisions, invocations, seconds),) = cursor.fetchall()
+    except psycopg2.ProgrammingError:
+        return None  # no such table, or no right to read it
+    return Totals(revisions, invocations, seconds)
 
 
 def _in_transaction(connection: Connection) -> bool:
@@ -99,38 +193,3 @@ def _go_without(what: str, exc: psycopg2.Error, connection: Connection) -> None:
     if connection.closed:
         raise exc
     logger.warning("the history %s", what, extra={"error": str(exc)})
-
-
-def record_rollback(session: Connection, request: UpgradeRequest, heads: frozenset[str]) -> None:
-    """Remember that these scripts were restored to a database ahead of them, on a session in autocommit.
-
-    The next deployment may fail as well, and be rolled back to the same scripts; its properties do not tell of the
-    one before, so that its rollback could not be told from a deployment of scripts that lost a revision.
-    """
-    try:
-        with session.cursor() as cursor:
-            for head in heads:
-                cursor.execute(_ROLLED_BACK, (request.scripts_digest, head))
-    except psycopg2.ProgrammingError as exc:
-        logger.warning("the history has no row of this rollback", extra={"error": str(exc)})
-
-
-def heads_rolled_back_from(session: Connection, request: UpgradeRequest) -> frozenset[str]:
-    """Return where the database was when these scripts were restored to it before."""
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(_AHEAD, (request.scripts_digest,))
-            return frozenset(head for (head,) in cursor.fetchall())
-    except psycopg2.ProgrammingError:
-        return frozenset()
-
-
-def totals(session: Connection, request: UpgradeRequest) -> Totals | None:
-    """Add up the rows of a deployment, on a session in autocommit; None where there is no history."""
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(_TOTALS, (request.request_id,))
-            ((revisions, invocations, seconds),) = cursor.fetchall()
-    except psycopg2.ProgrammingError:
-        return None  # no such table, or no right to read it
-    return Totals(revisions, invocations, seconds)

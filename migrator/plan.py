@@ -1,35 +1,53 @@
-"""What a deployment has to do, from what the database says and what the templates say; no I/O."""
+"""The decision of an upgrade, from the database's heads, the migration log and the deployment; no I/O."""
 
 from collections.abc import Set
 from enum import Enum
 
-from migrator.errors import UnknownRevisionError
+from migrator import divergence
 from migrator.events import UpgradeRequest
+from migrator.history import MigrationLog
+from migrator.manifest import Manifest
 
 
 class Plan(Enum):
-    """What to do with the schema."""
+    """The possible decisions."""
 
     NOTHING = "at head already"
-    UPGRADE = "apply the revisions that are missing"
-    STAY_AHEAD = "a rollback: the database is ahead of the code, and stays there"
+    UPGRADE = "apply the missing revisions"
+    BASELINE = "record the schema as that of the baseline, without running its revisions"
+    STAY_AHEAD = "leave the schema ahead of the code"
+    ROLLBACK = "change nothing: the stack is rolling back"
 
 
-def plan(heads: Set[str], request: UpgradeRequest) -> Plan:
-    """Decide from the database's heads; raises UnknownRevisionError for a history that nobody here knows.
+def plan(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: MigrationLog) -> Plan:
+    """Decide from the heads of the database; raises HistoryError if the deployment does not fit what was applied.
 
-    When a deployment fails after its migration, CloudFormation restores the code before it and sends an Update
-    whose old properties are the failed deployment's. Schemas only go forward: the database stays where it is. The
-    restored head must be a part of the failed deployment's history: a head that is new there would never be applied.
+    Schemas only go forward. The database may stay ahead of the code where the deployment has the revisions of the one
+    before (a rollback left it so) and where the user allows it. Any other deployment of older code is rejected.
     """
-    if heads == {request.head}:
-        return Plan.NOTHING
-    unknown = heads - set(request.revisions)
-    if not unknown:
-        return Plan.UPGRADE
-    if unknown <= set(request.old_revisions) and request.head in request.old_revisions:
+    revisions = manifest.files.keys()
+    applied = divergence.applied(heads, log, request.old_revisions)
+    missing = revisions - manifest.ancestors(applied)
+    if _needs_baseline(heads, missing, request, manifest, log):
+        return Plan.BASELINE
+    if heads <= revisions:
+        divergence.check_unchanged(manifest.ancestors(heads), manifest, log)
+        return Plan.NOTHING if heads == {request.head} else Plan.UPGRADE
+    if missing:
+        raise divergence.diverged(heads, applied, missing, manifest, log)
+    if request.revisions == request.old_revisions or heads - revisions <= request.allow_ahead:
         return Plan.STAY_AHEAD
-    raise UnknownRevisionError(
-        f"the database is at revision {', '.join(sorted(unknown))}, which is neither in this deployment nor in the one"
-        f" before it: deploy a version that has it, or, if the schema is that of {request.head}, stamp it so"
-    )
+    raise divergence.older_code(heads - revisions, divergence.ahead(heads, manifest, log, request.old_revisions), log)
+
+
+def _needs_baseline(
+    heads: Set[str], missing: Set[str], request: UpgradeRequest, manifest: Manifest, log: MigrationLog
+) -> bool:
+    """Return whether the user's baseline still has to be recorded. A baseline never moves the database back."""
+    if not request.baseline:
+        return False
+    if not heads <= manifest.files.keys():
+        return bool(missing)
+    if request.baseline not in manifest.ancestors(heads):
+        return True
+    return bool(divergence.changed(manifest.ancestors({request.baseline}), manifest, log))

@@ -1,7 +1,7 @@
 """Alembic's side of the upgrade: which revisions are missing, and running one."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
@@ -84,6 +84,15 @@ class Scripts:
         # What alembic's own `upgrade` iterates over; across branches it follows dependencies too.
         scripts = self._directory.iterate_revisions(head, tuple(heads), implicit_base=True)
         return [script.revision for script in reversed(list(scripts))]
+
+    def stamp(self, revision: str, heads: Collection[str]) -> None:
+        """Record a revision in the version table in place of `heads`, without running it; raises UpgradeError."""
+
+        def steps(_heads: tuple[str, ...], _context: MigrationContext) -> list[Any]:
+            # Alembic's own steps need every old head in the scripts, and a squash has removed them.
+            return [StampStep(tuple(heads), revision, True, not heads, self._directory.revision_map)]
+
+        self._environment.run(f"recording the baseline {revision} failed", steps)
 
     def apply(self, revision: str, on_applied: OnApplied) -> None:
         """Run one revision; `on_applied` gets it and its seconds within its transaction, before the commit.

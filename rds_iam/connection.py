@@ -14,8 +14,12 @@ from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
 
 CONNECT_TIMEOUT_SECONDS = 10
-# A policy just attached takes some seconds until IAM honours it everywhere; a login may be refused until then.
-REFUSED_LOGIN_RETRY_SECONDS = 20.0
+# IAM takes seconds, rarely minutes, to honour a new policy everywhere, and RDS refuses logins until then:
+# https://github.com/DataDog/stratus-red-team/pull/358, https://github.com/gravitational/teleport/issues/17972
+REFUSED_LOGIN_RETRY_SECONDS = 120.0
+# A failover of RDS takes one or two minutes; a server that stays away longer is stopped, or cannot be reached at all:
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZSingleStandby.html
+UNREACHABLE_RETRY_SECONDS = 180.0
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -34,7 +38,8 @@ def connect(
     """Log in with a token, a new one for each attempt; `server_settings` are the session's defaults.
 
     Raises ConnectError when the deadline passes, and at once for what no retry mends (a certificate that does
-    not verify, a database that is not there). Refused logins are retried for 20 s at most.
+    not verify, a database that is not there). A server that cannot be reached is tried for 3 minutes at most, and
+    refused logins for 2 minutes.
     """
 
     def attempt() -> Connection:
@@ -77,13 +82,14 @@ def open_connection(
 def retry_connect(attempt: Callable[[], Connection], deadline: Deadline, whom: str) -> Connection:
     """Call `attempt` until it returns a connection, with growing, jittered pauses; see `connect` for the errors."""
     refused_until = deadline.sooner(REFUSED_LOGIN_RETRY_SECONDS)
+    unreachable_until = deadline.sooner(UNREACHABLE_RETRY_SECONDS)
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return attempt()
         except psycopg2.OperationalError as exc:
             words = " ".join(str(exc).split())
-            until = refused_until if is_refused_login(exc) else deadline
+            until = refused_until if is_refused_login(exc) else unreachable_until
             if _PERMANENT.search(words) or not backoff.pause(until):
                 raise ConnectError(f"cannot log in as {whom}: {words}") from exc
 

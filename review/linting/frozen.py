@@ -4,14 +4,13 @@ The lines are in the order in which they were added, at the end: two branches th
 git's, which is when one of them has to be put on top of the other.
 """
 
-import ast
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from code_digest import code_digest
 from review.errors import ReviewError
 from review.findings import Finding
 from review.history import History
@@ -105,29 +104,8 @@ def freeze(lock: Lock, sources: list[Source]) -> list[str]:
 
 
 def digest(source: Source) -> str:
-    """Return a digest of a revision's code, whatever its comments, docstrings and layout."""
-    return hashlib.sha256(_dump(source.tree).encode()).hexdigest()
-
-
-def _dump(node: Any) -> str:
-    """Write a syntax tree down; what is empty is left out, since newer versions of Python add fields."""
-    if isinstance(node, list):
-        return f"[{' '.join(map(_dump, node))}]"
-    if isinstance(node, ast.Constant):
-        return f"{type(node.value).__name__}:{node.value!r}"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = {name: value for name, value in ast.iter_fields(node) if name not in {"ctx", "type_comment"}}
-    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-        fields["body"] = _without_docstring(node.body)
-    written = [f"{name}={_dump(value)}" for name, value in sorted(fields.items()) if value not in (None, [])]
-    return f"{type(node).__name__}({' '.join(written)})"
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0] if body else None
-    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return body[1:] if is_docstring and isinstance(first.value.value, str) else body  # type: ignore[union-attr]
+    """Return a digest of a revision's code that ignores comments, docstrings and layout."""
+    return code_digest(source.tree)
 
 
 def _finding(path: Path, line: int, rule: str, message: str, revision: str | None = None) -> Finding:

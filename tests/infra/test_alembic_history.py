@@ -1,8 +1,10 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from code_digest import code_digest
 from infra import alembic_history
 from infra.errors import InfraError
 
@@ -45,6 +47,37 @@ def test_both_sides_of_a_merge_come_before_it(project: Path) -> None:
     add(project, "d", after=("b", "c"))
     first, *sides, last = alembic_history.read(project).revisions
     assert (first, sorted(sides), last) == ("a", ["b", "c"], "d")
+
+
+def test_the_manifest_lists_each_revision_with_its_parents_and_a_digest_of_its_code(project: Path) -> None:
+    add(project, "a")
+    add(project, "b", after="a")
+    add(project, "c", after="a")
+    script = add(project, "d", after=("b", "c"))
+    entries = json.loads(alembic_history.read(project).manifest())
+    parents = {entry["revision"]: entry["parents"] for entry in entries}
+    assert next(iter(parents)) == "a"
+    assert parents == {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+    assert entries[-1]["digest"] == code_digest(script.read_text())
+
+
+@pytest.mark.parametrize("depends_on", ["other", "base1"], ids=["branch label", "id"])
+def test_a_dependency_is_a_parent_under_its_id(project: Path, depends_on: str) -> None:
+    add(project, "base1").write_text("revision = 'base1'\ndown_revision = None\nbranch_labels = 'other'\n")
+    script = add(project, "a")
+    script.write_text(f"{script.read_text()}\ndepends_on = {depends_on!r}\n")
+    add(project, "merge", after=("a", "base1"))
+    parents = {file.revision: file.parents for file in alembic_history.read(project).revision_files}
+    assert parents["a"] == ("base1",)
+
+
+def test_comments_and_layout_do_not_change_the_digest_of_a_revision(project: Path) -> None:
+    script = add(project, "a")
+    (before,) = alembic_history.read(project).revision_files
+    script.write_text(f"# a comment\n{script.read_text()}\n\n")
+    assert alembic_history.read(project).revision_files == (before,)
+    script.write_text(f"{script.read_text()}\nx = 1\n")
+    assert alembic_history.read(project).revision_files != (before,)
 
 
 def test_several_heads_are_refused_by_name(project: Path) -> None:

@@ -14,7 +14,7 @@ from tests.infra.template import Synthesized
 
 OURS = {
     "RolesFunction": "migrator.roles_handler.handler",
-    "UpgradeChecker": "migrator.upgrade_handler.on_event",
+    "UpgradeChecker": "migrator.request_handler.on_event",
     "UpgradeMigrator": "migrator.upgrade_handler.is_complete",
     "QuerierFunction": "querier.handler.handler",
 }

@@ -9,16 +9,18 @@ from aws_cdk import aws_rds as rds
 from aws_cdk.assertions import Template
 
 from infra.alembic_upgrade import AlembicUpgrade
+from infra.errors import InfraError
 from infra.postgres_function import Login, PostgresDatabase
 from infra.python_function import Place
 from infra.settings import PROJECT, FunctionSettings, parse
 from tests.infra.template import Synthesized, attribute
 
 
-def _synthesize(stack: Stack, *, server: PostgresDatabase, vpc: ec2.IVpc) -> Synthesized:
+def _synthesize(stack: Stack, *, server: PostgresDatabase, vpc: ec2.IVpc, baseline: str = "") -> Synthesized:
     login = Login(server=server, database="shop", user="schema_owner", rds_ca=parse({}).rds_ca)
     place = Place(vpc=vpc, subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS))
-    AlembicUpgrade(stack, "Upgrade", project=PROJECT, login=login, place=place, settings=FunctionSettings())
+    settings = FunctionSettings()
+    AlembicUpgrade(stack, "Upgrade", project=PROJECT, login=login, place=place, settings=settings, baseline=baseline)
     return Synthesized(Template.from_stack(stack).to_json())
 
 
@@ -96,3 +98,10 @@ def test_the_identity_of_a_cluster_has_its_resource_id(stack: Stack) -> None:
         "Name": "shop",
         "ResourceId": "cluster-SHOP",
     }
+
+
+def test_a_baseline_that_is_not_in_the_project_is_rejected(stack: Stack, vpc: ec2.Vpc) -> None:
+    engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
+    server = rds.DatabaseInstance(stack, "Server", engine=engine, vpc=vpc, iam_authentication=True)
+    with pytest.raises(InfraError, match=r"baseline must be a revision of .*migrations \(got 'r99'\)"):
+        _synthesize(stack, server=server, vpc=vpc, baseline="r99")

@@ -18,6 +18,12 @@ def test_a_lock_timeout_is_given_in_seconds() -> None:
     assert settings.parse({"lock-timeout": "0.5"}).lock_timeout_seconds == 0.5
 
 
+def test_explicit_choices_for_an_upgrade_are_empty_unless_they_are_made() -> None:
+    assert settings.parse({}).upgrade == settings.UpgradeSettings()
+    context = {"baseline": "a", "allow-ahead": "b,c", "rerun": "1"}
+    assert settings.parse(context).upgrade == settings.UpgradeSettings(baseline="a", allow_ahead="b,c", rerun="1")
+
+
 def test_without_context_it_is_the_dev_stage_of_the_design() -> None:
     chosen = settings.parse({})
     assert chosen.stage is Stage.DEV

@@ -11,14 +11,17 @@
 - `at_head`: `bootstrapped`, and then upgraded to the head of the project's own revisions
 - `project`: somebody's Alembic project, with one revision
 - `run`: upgrades `bootstrapped` as a function does
+- `restore`: what the function does when CloudFormation rolls back
 - `database`: a new database on the default server, owned by the master, dropped after the test
 """
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +29,12 @@ from infra import alembic_history
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
+from migrator.cancellation import roll_back
 from migrator.events import RolesRequest, UpgradeRequest
+from migrator.manifest import Manifest
 from migrator.roles import converge
-from migrator.upgrade import Outcome, Run, upgrade
+from migrator.run import Outcome, Run
+from migrator.upgrade import upgrade
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
@@ -100,14 +106,22 @@ def start_over(bootstrapped: Cluster) -> Iterator[Callable[[], None]]:
         yield start_over
 
 
+@pytest.fixture(scope="session")
+def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with this repository's Alembic project, laid out as in the function's zip."""
+    folder = tmp_path_factory.mktemp("own-project")
+    for name, path in alembic_history.read(Path(__file__).parents[2]).files(folder / "cache").items():
+        (shutil.copytree if path.is_dir() else shutil.copyfile)(path, folder / name)
+    return folder
+
+
 @pytest.fixture
-def at_head(bootstrapped: Cluster) -> None:
+def at_head(bootstrapped: Cluster, own_project: Path) -> None:
     """Bring the database to the head of the project's own revisions."""
-    root = Path(__file__).parents[2]
-    history = alembic_history.read(root)
+    history = alembic_history.read(own_project)
     request = UpgradeRequest(history.digest, history.revisions)
     connect = partial(bootstrapped.connect_with_token, "migrator")
-    upgrade(Run(request, root, connect, Deadline.after(60)))
+    upgrade(Run(request, own_project, connect, Deadline.after(60)))
 
 
 @pytest.fixture
@@ -162,8 +176,19 @@ def project(tmp_path: Path) -> Project:
 def run(bootstrapped: Cluster) -> Upgrade:
     """Upgrade as the migrator, by token."""
 
-    def run(project: Project, *, old: tuple[str, ...] = (), seconds: float = 60.0) -> Outcome:
+    def run(project: Project, *, seconds: float = 60.0, **request: Any) -> Outcome:
         connect = partial(bootstrapped.connect_with_token, "migrator")
-        return upgrade(Run(project.request(old=old), project.folder, connect, Deadline.after(seconds)))
+        return upgrade(Run(project.request(**request), project.folder, connect, Deadline.after(seconds)))
 
     return run
+
+
+@pytest.fixture
+def restore(bootstrapped: Cluster) -> Upgrade:
+    """Do what the migrator does when CloudFormation restores a project after a failed deployment."""
+
+    def restore(project: Project, *, old: tuple[str, ...]) -> Outcome:
+        request = project.request(old=old)
+        return roll_back(request, Manifest.read(project.folder), partial(bootstrapped.connect_with_token, "migrator"))
+
+    return restore

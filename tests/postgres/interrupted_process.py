@@ -7,7 +7,8 @@ import psycopg2
 
 import migrator.scripts  # noqa: F401 - loaded once, before the fork
 from migrator.events import UpgradeRequest
-from migrator.upgrade import Run, upgrade
+from migrator.run import Run
+from migrator.upgrade import upgrade
 from rds_iam.deadline import Deadline
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token

@@ -1,10 +1,17 @@
 """Alembic projects made for a test: a folder with alembic.ini, an env.py as `alembic init` writes it, and revisions."""
 
 import hashlib
+import json
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from code_digest import code_digest
+from infra.alembic_history import MANIFEST
 from migrator.events import UpgradeRequest
+
+STACK_ID = "arn:aws:cloudformation:eu-central-1:000000000000:stack/PrivateDatabase/6f1f7e60"
 
 INI = """\
 [alembic]
@@ -61,6 +68,8 @@ class Project:
 
     folder: Path
     revisions: list[str] = field(default_factory=list)
+    parents: dict[str, list[str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.folder / "scripts" / "versions").mkdir(parents=True, exist_ok=True)
@@ -97,8 +106,55 @@ class Project:
             REVISION.format(revision=revision, down=down or None, depends_on=depends_on, label=label, body=text)
         )
         self.revisions.append(revision)
+        downs = (down,) if isinstance(down, str) else down or ()
+        if label:
+            self.labels[label] = revision
+        depends_on = self.labels.get(depends_on or "", depends_on)
+        self.parents[revision] = sorted({*downs, *([depends_on] if depends_on else [])})
 
-    def request(self, *, old: tuple[str, ...] = (), request_id: str = "request") -> UpgradeRequest:
-        """Return what a template made from this project asks for."""
+    def request(
+        self,
+        *,
+        old: tuple[str, ...] = (),
+        request_id: str = "request",
+        baseline: str = "",
+        allow_ahead: Iterable[str] = (),
+        started_at: float | None = None,
+    ) -> UpgradeRequest:
+        """Return what a template made from this project asks for, and write the manifest as the stack does."""
+        self.write_manifest()
         digest = hashlib.sha256(" ".join(self.revisions).encode()).hexdigest()
-        return UpgradeRequest(digest, tuple(self.revisions), old, stack_id="stack", request_id=request_id)
+        return UpgradeRequest(
+            digest,
+            tuple(self.revisions),
+            old,
+            stack_id=STACK_ID,
+            request_id=request_id,
+            baseline=baseline,
+            allow_ahead=frozenset(allow_ahead),
+            started_at=started_at,
+        )
+
+    def write_manifest(self) -> None:
+        """Write the manifest, also of a project that the stack would reject."""
+        entries = [
+            {"revision": revision, "parents": self.parents.get(revision, ()), "digest": self._digest(revision)}
+            for revision in self.revisions
+        ]
+        draft = self.folder / f"{MANIFEST}.{threading.get_ident()}"
+        draft.write_text(json.dumps(entries))
+        draft.replace(self.folder / MANIFEST)  # other threads may be reading the file
+
+    def path(self, revision: str) -> Path:
+        """Return the file of a revision."""
+        return self.folder / "scripts" / "versions" / f"{revision}.py"
+
+    def remove(self, *revisions: str) -> None:
+        """Remove revisions, which may leave others without their parents."""
+        for revision in revisions:
+            self.path(revision).unlink()
+            self.revisions.remove(revision)
+
+    def _digest(self, revision: str) -> str:
+        path = self.path(revision)
+        return code_digest(path.read_text()) if path.exists() else ""

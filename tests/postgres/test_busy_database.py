@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import UpgradeError
+from migrator.run import Outcome, Run
 from migrator.settings import UpgradeSettings
-from migrator.upgrade import Outcome, Run, upgrade
+from migrator.upgrade import upgrade
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project

@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from migrator.errors import MigratorError
 from migrator.plan import Plan
-from migrator.upgrade import Outcome, Run, upgrade
+from migrator.run import Outcome, Run
+from migrator.upgrade import upgrade
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster

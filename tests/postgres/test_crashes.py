@@ -17,7 +17,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from migrator import upgrade as upgrade_module
 from migrator.events import UpgradeRequest
-from migrator.upgrade import Run, upgrade
+from migrator.run import Run
+from migrator.upgrade import upgrade
 from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 from tests.postgres import interrupted_process

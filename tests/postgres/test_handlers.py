@@ -13,7 +13,7 @@ import pytest
 
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
-from migrator import roles_handler, upgrade_handler
+from migrator import request_handler, roles_handler, upgrade_handler
 from migrator.errors import MigratorError
 from querier import handler as querier_handler
 from rds_iam import connection
@@ -22,6 +22,7 @@ from tests.postgres.lambda_context import Context
 from tests.postgres.projects import Project
 from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
 
+UNCHANGED = {"RevisionsApplied": "0", "Invocations": "1", "Seconds": "0.000"}
 OWNER = {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"]}
 
 
@@ -45,7 +46,10 @@ def become(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, user: str) -> None
         monkeypatch.setenv(name, value)
 
 
-def upgrade_event(project: Project, kind: str = "Create", old: tuple[str, ...] = ()) -> dict[str, object]:
+def upgrade_event(
+    project: Project, kind: str = "Create", old: tuple[str, ...] = (), **added: object
+) -> dict[str, object]:
+    """Return the event of a project's deployment, with what `on_event` has added."""
     request = project.request()
     event: dict[str, object] = {
         "RequestType": kind,
@@ -56,7 +60,8 @@ def upgrade_event(project: Project, kind: str = "Create", old: tuple[str, ...] =
     }
     if kind == "Update":
         event["OldResourceProperties"] = {"ScriptsDigest": "0" * 64, "Revisions": list(old)}
-    return event
+        event["RollingBack"] = False
+    return event | added
 
 
 def metrics_in(output: str) -> dict[str, float]:
@@ -72,16 +77,18 @@ def metrics_in(output: str) -> dict[str, float]:
 
 def test_an_upgrade_answers_with_what_it_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     event = upgrade_event(project)
-    assert upgrade_handler.on_event(event, Context()) == {"PhysicalResourceId": "alembic-upgrade"}
-    answer = upgrade_handler.is_complete(event, Context())
+    added = request_handler.on_event(event, Context())
+    assert (added["PhysicalResourceId"], added["RollingBack"]) == ("alembic-upgrade", False)
+    answer = upgrade_handler.is_complete(event | added, Context())
     assert answer["IsComplete"] is True
     data = answer["Data"]
     assert isinstance(data, dict)
-    assert (data["Revision"], data["RevisionsApplied"]) == ("r1", 1)
-    assert 0 < data["Seconds"] < 60
+    assert all(isinstance(value, str) for value in data.values())
+    assert (data["Revision"], data["RevisionsApplied"], data["Schema"]) == ("r1", "1", "at head")
+    assert 0 < float(data["Seconds"]) < 60
     metrics = metrics_in(capsys.readouterr().out)
     assert metrics["RevisionsApplied"] == 1
-    assert metrics["UpgradeSeconds"] >= data["Seconds"]
+    assert metrics["UpgradeSeconds"] >= float(data["Seconds"])
     assert metrics["UpgradeRetries"] == 0
 
 
@@ -93,7 +100,7 @@ def test_the_same_event_delivered_twice_is_harmless(project: Project) -> None:
 def test_a_deployment_without_a_new_revision_applies_none(project: Project) -> None:
     upgrade_handler.is_complete(upgrade_event(project), Context())
     answer = upgrade_handler.is_complete(upgrade_event(project, "Update", old=("r1",)), Context())
-    assert answer["Data"] == {"Revision": "r1", "RevisionsApplied": 0, "Invocations": 1, "Seconds": 0.0}
+    assert answer["Data"] == {**UNCHANGED, "Revision": "r1", "Schema": "at head"}
 
 
 def test_a_failure_is_one_short_message_and_a_metric(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,30 +130,31 @@ def test_no_secret_reaches_cloudformation(project: Project) -> None:
 def test_a_delete_leaves_the_schema_alone(project: Project, bootstrapped: Cluster) -> None:
     upgrade_handler.is_complete(upgrade_event(project), Context())
     event = upgrade_event(project, "Delete")
-    assert upgrade_handler.on_event(event, Context()) == {"PhysicalResourceId": "alembic-upgrade"}
+    assert request_handler.on_event(event, Context()) == {"PhysicalResourceId": "alembic-upgrade"}
     assert upgrade_handler.is_complete(event, Context()) == {"IsComplete": True}
     assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("r1",)]
 
 
 def test_a_delete_succeeds_whatever_its_properties_are(project: Project) -> None:
     event = {"RequestType": "Delete", "PhysicalResourceId": "something", "ResourceProperties": {}}
-    assert upgrade_handler.on_event(event, Context()) == {"PhysicalResourceId": "something"}
+    assert request_handler.on_event(event, Context()) == {"PhysicalResourceId": "something"}
     assert upgrade_handler.is_complete(event, Context()) == {"IsComplete": True}
 
 
+@pytest.mark.parametrize("rolling_back", [True, None], ids=["by the stack's status", "by the properties"])
 def test_a_rollback_succeeds_with_a_warning_and_a_metric(
-    project: Project, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    project: Project, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, rolling_back: bool | None
 ) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     upgrade_handler.is_complete(upgrade_event(project), Context())
-    (project.folder / "scripts" / "versions" / "r2.py").unlink()
-    project.revisions.remove("r2")
+    project.remove("r2")
     capsys.readouterr()
-    answer = upgrade_handler.is_complete(upgrade_event(project, "Update", old=("r1", "r2")), Context())
-    assert answer["Data"] == {"Revision": "r2", "RevisionsApplied": 0, "Invocations": 1, "Seconds": 0.0}
+    event = upgrade_event(project, "Update", old=("r1", "r2"), RollingBack=rolling_back)
+    answer = upgrade_handler.is_complete(event, Context())
+    assert answer["Data"] == {**UNCHANGED, "Revision": "r2", "Schema": "ahead of the code by r2"}
     assert metrics_in(capsys.readouterr().out)["AheadOfCode"] == 1
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        "the database is ahead of the code and stays there: this is a rollback"
+        "the database is ahead of the code and stays there"
     ]
 
 
@@ -159,10 +167,10 @@ def test_a_chain_that_takes_longer_than_an_invocation_says_not_yet(project: Proj
     assert answer["IsComplete"] is True
     data = answer["Data"]
     assert isinstance(data, dict)
-    assert (data["Revision"], data["RevisionsApplied"], data["Invocations"]) == ("r2", 2, 2)
+    assert (data["Revision"], data["RevisionsApplied"], data["Invocations"]) == ("r2", "2", "2")
 
 
-@pytest.mark.parametrize("handler", [upgrade_handler.on_event, upgrade_handler.is_complete, roles_handler.handler])
+@pytest.mark.parametrize("handler", [request_handler.on_event, upgrade_handler.is_complete, roles_handler.handler])
 @pytest.mark.parametrize("event", [{}, {"RequestType": "Burn"}, {"RequestType": "Create"}])
 def test_a_bad_event_is_refused(project: Project, handler: Any, event: dict[str, object]) -> None:
     with pytest.raises(MigratorError, match=r"RequestType is|bad ResourceProperties"):

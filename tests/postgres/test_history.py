@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.upgrade import Outcome, Run, upgrade
+from migrator.run import Outcome, Run
+from migrator.upgrade import upgrade
 from rds_iam.deadline import Deadline
-from tests.postgres.projects import Project
+from tests.postgres.projects import STACK_ID, Project
 from tests.postgres.servers import Cluster
 
 HISTORY = (
@@ -34,8 +35,8 @@ def test_each_revision_leaves_a_row(project: Project, bootstrapped: Cluster) -> 
     project.add("r2", "ALTER TABLE t ADD name text")
     run(bootstrapped, project, "request 2", "two")
     assert bootstrapped.admin(HISTORY) == [
-        ("r1", "migrator", "stack", "request 1", "one", True),
-        ("r2", "migrator", "stack", "request 2", "two", True),
+        ("r1", "migrator", STACK_ID, "request 1", "one", True),
+        ("r2", "migrator", STACK_ID, "request 2", "two", True),
     ]
     owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'alembic_history'"
     assert bootstrapped.admin(owner) == [("app_owner",)]

@@ -20,8 +20,9 @@ from localaws.postgres import RunningPostgres
 from migrator.errors import UpgradeError
 from migrator.events import RolesRequest
 from migrator.roles import converge
+from migrator.run import Outcome, Run
 from migrator.settings import UpgradeSettings
-from migrator.upgrade import Outcome, Run, upgrade
+from migrator.upgrade import upgrade
 from rds_iam.deadline import Deadline
 from review.history import History
 from review.linting.lint import lint

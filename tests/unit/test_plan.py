@@ -1,49 +1,199 @@
+"""The decision of an upgrade: what the log, the database and the deployment say, and what is done about it."""
+
 import pytest
 
-from migrator.errors import UnknownRevisionError
-from migrator.events import UpgradeRequest
+from migrator.errors import HistoryError
+from migrator.history import MigrationLog
+from migrator.manifest import Manifest
 from migrator.plan import Plan, plan
+from tests.unit.histories import chain, log_of, manifest, request
+
+EMPTY: MigrationLog = {}
+ABC = manifest(chain("a", "b", "c"))
 
 
-def request(*revisions: str, old: tuple[str, ...] = ()) -> UpgradeRequest:
-    return UpgradeRequest("0" * 64, revisions, old)
+def decide(
+    head: str | set[str],
+    code: Manifest,
+    log: MigrationLog,
+    *,
+    old: tuple[str, ...] = (),
+    baseline: str = "",
+    allow: tuple[str, ...] = (),
+) -> Plan:
+    heads = {head} if isinstance(head, str) else head
+    return plan(heads, request(code, old=old, baseline=baseline, allow=allow), code, log)
 
 
-def test_an_empty_database_is_upgraded() -> None:
-    assert plan(set(), request("a")) is Plan.UPGRADE
+def rejection(
+    head: str | set[str], code: Manifest, log: MigrationLog, *, old: tuple[str, ...] = (), baseline: str = ""
+) -> str:
+    with pytest.raises(HistoryError) as error:
+        decide(head, code, log, old=old, baseline=baseline)
+    return str(error.value)
 
 
-def test_a_database_behind_is_upgraded() -> None:
-    assert plan({"a"}, request("a", "b")) is Plan.UPGRADE
+@pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
+def test_a_database_that_lacks_revisions_is_upgraded(log: MigrationLog) -> None:
+    assert decide(set(), ABC, EMPTY) is Plan.UPGRADE
+    assert decide("a", ABC, log) is Plan.UPGRADE
 
 
 def test_a_database_between_branches_is_upgraded() -> None:
-    assert plan({"b1", "b2"}, request("a", "b1", "b2", "merge")) is Plan.UPGRADE
+    code = manifest({"a": (), "b1": ("a",), "b2": ("a",), "merge": ("b1", "b2")})
+    assert decide({"b1", "b2"}, code, log_of(code)) is Plan.UPGRADE
 
 
-def test_a_database_at_head_is_left_alone() -> None:
-    assert plan({"b"}, request("a", "b")) is Plan.NOTHING
+@pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
+def test_a_database_at_head_is_left_alone(log: MigrationLog) -> None:
+    assert decide("c", ABC, log) is Plan.NOTHING
 
 
-def test_after_a_rollback_the_database_stays_ahead() -> None:
-    assert plan({"c"}, request("a", old=("a", "b", "c"))) is Plan.STAY_AHEAD
+# Edited revisions
 
 
-def test_a_rollback_from_between_two_revisions_stays_there() -> None:
-    assert plan({"b"}, request("a", old=("a", "b", "c"))) is Plan.STAY_AHEAD
+def test_an_edited_revision_is_named_with_the_time_of_its_application_and_both_ways_out() -> None:
+    error = rejection("c", manifest(chain("a", "b", "c"), edited=["b"]), log_of(ABC))
+    assert "applied revisions were edited: b (applied 2026-11-20 04:00 UTC)" in error
+    assert "make the change in a new revision after c" in error
+    assert "-c baseline=c" in error
 
 
-@pytest.mark.parametrize("old", [(), ("a",)])
-def test_a_revision_that_nobody_knows_is_refused_with_what_to_do(old: tuple[str, ...]) -> None:
-    with pytest.raises(UnknownRevisionError, match=r"revision z, .*deploy a version that has it, or, .*stamp it"):
-        plan({"z"}, request("a", "b", old=old))
+def test_an_edited_revision_is_found_although_there_are_new_revisions_to_apply() -> None:
+    code = manifest(chain("a", "b", "c", "d"), edited=["a", "b", "d"])
+    assert "edited: a (applied 2026-11-20 04:00 UTC), b (applied 2026-11-20 04:00 UTC)." in rejection(
+        "c", code, log_of(ABC)
+    )
 
 
-def test_a_rollback_does_not_excuse_a_second_unknown_head() -> None:
-    with pytest.raises(UnknownRevisionError, match="revision c, z"):
-        plan({"c", "z"}, request("a", old=("a", "c")))
+def test_a_revision_that_is_not_applied_may_be_edited() -> None:
+    assert decide("b", manifest(chain("a", "b", "c"), edited=["c"]), log_of(ABC)) is Plan.UPGRADE
 
 
-def test_a_rewritten_history_is_not_taken_for_a_rollback() -> None:
-    with pytest.raises(UnknownRevisionError, match="revision b"):
-        plan({"b"}, request("a", "other", old=("a", "b")))
+def test_hundreds_of_edited_revisions_fit_into_the_message() -> None:
+    names = [f"revision{number:04}" for number in range(500)]
+    error = rejection(names[-1], manifest(chain(*names), edited=names), log_of(manifest(chain(*names))))
+    assert "… revision0499" in error
+    assert len(error.encode()) < 900
+
+
+# Rewritten histories
+
+
+def test_a_revision_that_replaces_an_applied_one_is_named_as_never_applied() -> None:
+    code = manifest(chain("a", "x", "c"), edited=["c"])
+    error = rejection("c", code, log_of(ABC))
+    assert "c was applied after b and now comes after x" in error
+    assert "Never applied: x." in error
+    assert "Applied, but not in this deployment: b." in error
+    assert "put new ones after c" in error
+
+
+def test_a_revision_that_is_inserted_before_an_applied_one_is_named_as_never_applied() -> None:
+    error = rejection("c", manifest(chain("a", "b", "x", "y", "c")), log_of(ABC))
+    assert "Never applied: x, y." in error
+    assert "not in this deployment" not in error
+
+
+def test_an_applied_revision_that_was_taken_out_of_the_middle_is_named() -> None:
+    error = rejection("c", manifest(chain("a", "c")), log_of(ABC))
+    assert "c was applied after b and now comes after a. Applied, but not in this deployment: b." in error
+
+
+def test_a_squash_that_keeps_the_last_id_is_offered_a_baseline() -> None:
+    code = manifest({"c": ()}, edited=["c"])
+    error = rejection("c", code, log_of(ABC))
+    assert "If the history was squashed and the schema is that of c, deploy once with -c baseline=c" in error
+    assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
+
+
+def test_a_squash_into_a_new_revision_is_offered_a_baseline() -> None:
+    code = manifest(chain("squashed", "d"))
+    for old in [("a", "b", "c"), ()]:
+        error = rejection("c", code, log_of(ABC), old=old)
+        assert "no revision in common" in error
+        assert "deploy once with -c baseline=squashed" in error
+    assert decide("c", code, log_of(ABC), baseline="squashed") is Plan.BASELINE
+
+
+def test_a_squash_of_the_older_half_is_offered_a_baseline() -> None:
+    code = manifest(chain("squashed", "c"))
+    assert "-c baseline=c" in rejection("c", code, log_of(ABC))
+    assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
+
+
+def test_a_baseline_that_is_recorded_changes_nothing_more() -> None:
+    code = manifest(chain("squashed", "d"))
+    assert decide("squashed", code, log_of(manifest(chain("squashed"))), baseline="squashed") is Plan.UPGRADE
+    assert decide("d", code, log_of(code), baseline="squashed") is Plan.NOTHING
+
+
+def test_a_baseline_gives_a_database_without_alembic_its_place_in_the_history() -> None:
+    assert decide(set(), ABC, EMPTY, baseline="b") is Plan.BASELINE
+
+
+def test_a_baseline_never_moves_a_database_back() -> None:
+    assert decide("c", ABC, log_of(ABC), baseline="a") is Plan.NOTHING
+    code = manifest(chain("a", "b"))
+    assert "-c allow-ahead=c" in rejection("c", code, log_of(ABC), baseline="b")
+
+
+# Branches that were deployed one after the other
+
+
+def test_a_deployment_from_another_branch_is_told_to_merge() -> None:
+    team_a, team_b = manifest(chain("a", "b", "theirs")), manifest(chain("a", "b", "mine"))
+    for old in [("a", "b", "theirs"), ("a", "b"), ()]:
+        error = rejection("theirs", team_b, log_of(team_a), old=old)
+        assert "the database is at revision theirs" in error
+        assert "This deployment lacks theirs (applied 2026-11-20 04:00 UTC), and adds mine on another branch" in error
+        assert "put mine after theirs" in error
+        assert "baseline" not in error
+        assert "stamp" not in error
+
+
+def test_the_merge_of_both_branches_is_upgraded() -> None:
+    team_a = manifest(chain("a", "theirs"))
+    merged = manifest({"a": (), "theirs": ("a",), "mine": ("a",), "merge": ("mine", "theirs")})
+    assert decide("theirs", merged, log_of(team_a)) is Plan.UPGRADE
+
+
+def test_a_hotfix_on_top_of_the_code_that_a_rollback_restored_is_told_where_to_go() -> None:
+    error = rejection("c", manifest(chain("a", "b", "hotfix")), log_of(ABC), old=("a", "b"))
+    assert "put hotfix after c" in error
+    assert "also after a rollback" in error
+
+
+def test_a_database_at_a_revision_that_nobody_knows_is_rejected() -> None:
+    error = rejection("z", ABC, EMPTY)
+    assert "revision z, which is neither in this deployment nor in the migration log" in error
+    assert "stamp" not in error
+
+
+# Older code
+
+
+@pytest.mark.parametrize("old", [(), ("a", "b", "c"), ("a", "b")], ids=["first", "one back", "two back"])
+def test_older_code_is_rejected_unless_the_user_allows_it(old: tuple[str, ...]) -> None:
+    code = manifest(chain("a"))
+    error = rejection("c", code, log_of(ABC), old=old)
+    assert "ahead by b (applied 2026-11-20 04:00 UTC), c (applied 2026-11-20 04:00 UTC)" in error
+    assert "-c allow-ahead=c" in error
+    assert decide("c", code, log_of(ABC), old=old, allow=("c",)) is Plan.STAY_AHEAD
+
+
+def test_the_permission_to_stay_ahead_ends_with_the_revision_that_it_names() -> None:
+    with pytest.raises(HistoryError, match="allow-ahead=c"):
+        decide("c", manifest(chain("a")), log_of(ABC), allow=("b",))
+
+
+def test_older_code_is_recognised_without_a_log_by_the_deployment_before() -> None:
+    assert "-c allow-ahead=c" in rejection("c", manifest(chain("a")), EMPTY, old=("a", "b", "c"))
+
+
+def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None:
+    assert decide("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Plan.STAY_AHEAD
+
+
+def test_the_way_forward_is_open_again_after_older_code() -> None:
+    assert decide("c", manifest(chain("a", "b", "c", "d")), log_of(ABC), old=("a",)) is Plan.UPGRADE

@@ -1,0 +1,149 @@
+"""The comparison of a deployment's history with the history that was applied, and the errors for each difference.
+
+The migration log says what was applied: each revision with its parents and a digest of its code. Where the log has no
+row of a revision, the deployment before says which revisions came before it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+
+from migrator.errors import HistoryError
+from migrator.history import LoggedRevision, MigrationLog
+from migrator.manifest import Manifest
+
+_SHOWN = 5
+
+
+def applied(heads: Iterable[str], log: MigrationLog, old_revisions: Sequence[str] = ()) -> set[str]:
+    """Return the revisions that were applied to reach `heads`, as far as is known."""
+    found: set[str] = set()
+    pending = list(heads)
+    while pending:
+        revision = pending.pop()
+        if revision not in found:
+            found.add(revision)
+            pending += _parents(revision, log, old_revisions)
+    return found
+
+
+def _parents(revision: str, log: MigrationLog, old_revisions: Sequence[str]) -> Sequence[str]:
+    row = log.get(revision)
+    if row is not None and row.parents is not None:
+        return row.parents
+    return old_revisions[: old_revisions.index(revision)] if revision in old_revisions else ()
+
+
+def ahead(
+    heads: Iterable[str], manifest: Manifest, log: MigrationLog, old_revisions: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return the applied revisions that the deployment does not have, in the order in which they were applied."""
+    return tuple(_in_order(applied(heads, log, old_revisions) - manifest.files.keys(), log))
+
+
+def changed(revisions: Set[str], manifest: Manifest, log: MigrationLog) -> list[LoggedRevision]:
+    """Return the log's rows of those revisions whose parents or code differ from what was applied."""
+    rows = [log[revision] for revision in manifest.files if revision in revisions and revision in log]
+    return [row for row in rows if _has_other_parents(row, manifest) or _has_other_code(row, manifest)]
+
+
+def check_unchanged(revisions: Set[str], manifest: Manifest, log: MigrationLog) -> None:
+    """Raise HistoryError if one of these applied revisions was edited, or if the history before it was rewritten."""
+    rows = changed(revisions, manifest, log)
+    if not rows:
+        return
+    last = [revision for revision in manifest.files if revision in revisions][-1]
+    rewritten = [row for row in rows if _has_other_parents(row, manifest)]
+    raise _rewritten(rewritten, last, manifest, log) if rewritten else _edited(rows, last)
+
+
+def _edited(rows: list[LoggedRevision], last: str) -> HistoryError:
+    return HistoryError(
+        f"applied revisions were edited: {_dated(rows)}. The database has what they did at that time. Restore these"
+        f" files, and make the change in a new revision after {last}. If the schema already is what the edited"
+        f" revisions make, deploy once with -c baseline={last}"
+    )
+
+
+def _rewritten(rows: list[LoggedRevision], last: str, manifest: Manifest, log: MigrationLog) -> HistoryError:
+    row = rows[0]
+    now, then = manifest.files[row.revision].parents, row.parents or ()
+    never = _listed(_never_applied(now, manifest, log))
+    gone = _listed(_in_order(applied(then, log) - manifest.files.keys(), log))
+    return HistoryError(
+        f"the history before applied revisions was rewritten: {row.revision} was applied after {_listed(then)} and now"
+        f" comes after {_listed(now)}."
+        + (f" Never applied: {never}." if never else "")
+        + (f" Applied, but not in this deployment: {gone}." if gone else "")
+        + f" Restore the applied revisions, and put new ones after {last}. If the history was squashed and the schema"
+        f" is that of {last}, deploy once with -c baseline={last}"
+    )
+
+
+def diverged(
+    heads: Set[str], known: Set[str], missing: Set[str], manifest: Manifest, log: MigrationLog
+) -> HistoryError:
+    """Return the error for a database whose heads the deployment does not have, while it has revisions to apply."""
+    unknown = heads - manifest.files.keys()
+    at = f"the database is at revision {_listed(sorted(heads))}"
+    first, missing_in_order = next(iter(manifest.files)), [name for name in manifest.files if name in missing]
+    baseline = "deploy once with -c baseline="
+    if not (unknown & log.keys() or known > heads):
+        return HistoryError(
+            f"{at}, which is neither in this deployment nor in the migration log: deploy a version that has it. If the"
+            f" schema is that of a revision of this deployment, {baseline} and that revision"
+        )
+    if len(missing) == len(manifest.files):
+        return HistoryError(
+            f"{at}, and this deployment has no revision in common with what was applied: deploy a version that has"
+            f" {_listed(sorted(heads))}. If the history was squashed into {first} and the schema is that of {first},"
+            f" {baseline}{first}"
+        )
+    lacking = [log[name] for name in _in_order(known - manifest.files.keys(), log) if name in log]
+    return HistoryError(
+        f"{at}. This deployment lacks {_dated(lacking) or _listed(sorted(unknown))}, and adds"
+        f" {_listed(missing_in_order)} on another branch. Applied revisions stay applied, also after a rollback."
+        f" Add the lacking ones to this branch, put {missing_in_order[0]} after {_listed(sorted(unknown))}"
+        f" (down_revision, or alembic merge), and deploy again"
+    )
+
+
+def older_code(unknown: Set[str], revisions: Sequence[str], log: MigrationLog) -> HistoryError:
+    """Return the error for a deployment of older code on purpose, which the user has not allowed."""
+    rows = [log[revision] for revision in revisions if revision in log]
+    return HistoryError(
+        f"this deployment is older than the database, which is ahead by {_dated(rows) or _listed(revisions)}. Schemas"
+        f" only go forward: to undo a revision, deploy a new one that does. To run this older code on the newer schema,"
+        f" deploy with -c allow-ahead={','.join(sorted(unknown))}"
+    )
+
+
+def _has_other_parents(row: LoggedRevision, manifest: Manifest) -> bool:
+    return row.parents is not None and set(row.parents) != set(manifest.files[row.revision].parents)
+
+
+def _has_other_code(row: LoggedRevision, manifest: Manifest) -> bool:
+    return row.code_digest is not None and row.code_digest != manifest.files[row.revision].digest
+
+
+def _never_applied(revisions: Iterable[str], manifest: Manifest, log: MigrationLog) -> Iterator[str]:
+    """Yield those revisions, and the ones right before them, that have no row in the log."""
+    for revision in revisions:
+        if revision not in log:
+            yield from _never_applied(manifest.files[revision].parents, manifest, log)
+            yield revision
+
+
+def _in_order(revisions: Iterable[str], log: MigrationLog) -> list[str]:
+    """Sort revisions as they were applied; those without a row come first."""
+    return sorted(revisions, key=lambda name: (log[name].position if name in log else -1, name))
+
+
+def _dated(rows: list[LoggedRevision]) -> str:
+    return _listed([f"{row.revision} (applied {row.applied_at})" for row in rows])
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Join names; of a long list, the first and the last are shown."""
+    every = list(names)
+    if len(every) <= _SHOWN:
+        return ", ".join(every)
+    return f"{', '.join(every[: _SHOWN - 2])}, … {every[-1]} ({len(every)} revisions)"

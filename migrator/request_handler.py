@@ -1,0 +1,36 @@
+"""Entry point that receives the events of `Custom::AlembicUpgrade`, outside the VPC, before the migrator is called.
+
+CDK's Provider framework adds the keys of the answer to the event that every call of `upgrade_handler.is_complete` gets.
+"""
+
+import time
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from migrator.events import Event, UpgradeRequest, request_type
+from migrator.failure import fail_briefly
+from migrator.rollback import is_rolling_back
+
+PHYSICAL_ID = "alembic-upgrade"
+
+logger = Logger()
+tracer = Tracer(auto_patch=False)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+def on_event(event: Event, _context: LambdaContext) -> dict[str, object]:
+    """Reject malformed properties before anything happens, and name the resource.
+
+    Adds `StartedAt`, the Unix time in seconds as a text, and `RollingBack`: true, false, or null if CloudFormation does
+    not tell.
+    """
+    with fail_briefly("upgrade refused", logger, metric="UpgradeFailed"):
+        if request_type(event) == "Delete":
+            return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
+        started_at = time.time()
+        rolling_back = is_rolling_back(event)
+        if not rolling_back:  # a rollback must not fail, whatever the properties were
+            UpgradeRequest.from_event(event)
+        return {"PhysicalResourceId": PHYSICAL_ID, "StartedAt": f"{started_at:.3f}", "RollingBack": rolling_back}

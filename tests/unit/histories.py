@@ -1,0 +1,37 @@
+"""Histories in memory for tests of the decision: manifests, and logs of what was applied."""
+
+from collections.abc import Iterable, Mapping
+
+from migrator.events import UpgradeRequest
+from migrator.history import LoggedRevision, MigrationLog
+from migrator.manifest import Manifest, RevisionFile
+
+
+def manifest(revisions: Mapping[str, Iterable[str]], *, edited: Iterable[str] = ()) -> Manifest:
+    """Return a manifest of revisions with their parents; the code of `edited` ones differs from the log's."""
+    return Manifest(
+        {
+            name: RevisionFile(name, tuple(parents), f"code of {name}" + (", edited" if name in edited else ""))
+            for name, parents in revisions.items()
+        }
+    )
+
+
+def chain(*names: str) -> dict[str, tuple[str, ...]]:
+    """Return revisions that come one after the other."""
+    return {name: names[max(0, index - 1) : index] for index, name in enumerate(names)}
+
+
+def log_of(applied: Manifest) -> MigrationLog:
+    """Return the log of a database to which all revisions of a manifest were applied."""
+    return {
+        file.revision: LoggedRevision(position, file.revision, file.parents, file.digest, "2026-11-20 04:00 UTC")
+        for position, file in enumerate(applied.files.values(), start=1)
+    }
+
+
+def request(
+    code: Manifest, *, old: Iterable[str] = (), baseline: str = "", allow: Iterable[str] = ()
+) -> UpgradeRequest:
+    """Return the request of a deployment of `code`."""
+    return UpgradeRequest("0" * 64, tuple(code.files), tuple(old), baseline=baseline, allow_ahead=frozenset(allow))
