@@ -45,36 +45,43 @@ def changed(revisions: Set[str], manifest: Manifest, log: MigrationLog) -> list[
     return [row for row in rows if _has_other_parents(row, manifest) or _has_other_code(row, manifest)]
 
 
-def check_unchanged(revisions: Set[str], manifest: Manifest, log: MigrationLog) -> None:
-    """Raise HistoryError if one of these applied revisions was edited, or if the history before it was rewritten."""
+def check_unchanged(revisions: Set[str], manifest: Manifest, log: MigrationLog, *, is_ahead: bool = False) -> None:
+    """Raise HistoryError if one of these applied revisions was edited, or if the history before it was rewritten.
+
+    A database that is ahead of the code cannot be given a baseline, which would move it back.
+    """
     rows = changed(revisions, manifest, log)
     if not rows:
         return
     last = [revision for revision in manifest.files if revision in revisions][-1]
     rewritten = [row for row in rows if _has_other_parents(row, manifest)]
-    raise _rewritten(rewritten, last, manifest, log) if rewritten else _edited(rows, last)
-
-
-def _edited(rows: list[LoggedRevision], last: str) -> HistoryError:
-    return HistoryError(
-        f"applied revisions were edited: {_dated(rows)}. The database has what they did at that time. Restore these"
-        f" files, and make the change in a new revision after {last}. If the schema already is what the edited"
-        f" revisions make, deploy once with -c baseline={last}"
+    if rewritten:
+        message, condition = _rewritten(rewritten[0], manifest, log), "the history was squashed and the schema"
+    else:
+        message, condition = _edited(rows), "the schema already"
+    way_out = f" If {condition} is that of {last}, deploy once with -c baseline={last}"
+    raise HistoryError(
+        f"{message}, and put changes into new revisions after the last one.{'' if is_ahead else way_out}"
     )
 
 
-def _rewritten(rows: list[LoggedRevision], last: str, manifest: Manifest, log: MigrationLog) -> HistoryError:
-    row = rows[0]
+def _edited(rows: list[LoggedRevision]) -> str:
+    return (
+        f"applied revisions were edited: {_dated(rows)}. The database has what they did at that time. Restore these"
+        f" files"
+    )
+
+
+def _rewritten(row: LoggedRevision, manifest: Manifest, log: MigrationLog) -> str:
     now, then = manifest.files[row.revision].parents, row.parents or ()
     never = _listed(_never_applied(now, manifest, log))
     gone = _listed(_in_order(applied(then, log) - manifest.files.keys(), log))
-    return HistoryError(
+    return (
         f"the history before applied revisions was rewritten: {row.revision} was applied after {_listed(then)} and now"
-        f" comes after {_listed(now)}."
+        f" comes after {_listed(now) or 'no revision'}."
         + (f" Never applied: {never}." if never else "")
         + (f" Applied, but not in this deployment: {gone}." if gone else "")
-        + f" Restore the applied revisions, and put new ones after {last}. If the history was squashed and the schema"
-        f" is that of {last}, deploy once with -c baseline={last}"
+        + " Restore the applied revisions"
     )
 
 

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from psycopg2.extensions import STATUS_READY, TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.errors import CancelledError
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
 
@@ -161,15 +162,19 @@ def record_cancellation(session: Connection, stack_id: str) -> None:
         cursor.execute(_CANCEL, (stack_id,))
 
 
-def is_cancelled(session: Connection, request: UpgradeRequest) -> bool:
-    """Return whether CloudFormation has rolled the request's deployment back, on a session in autocommit."""
+def check_not_cancelled(session: Connection, request: UpgradeRequest) -> None:
+    """Raise CancelledError if CloudFormation has rolled the request's deployment back, on a session in autocommit.
+
+    The query also fails, with psycopg2.Error, if the session is gone, and the lock that it held with it.
+    """
     try:
         with session.cursor() as cursor:
             cursor.execute(_IS_CANCELLED, (request.stack_id, request.started_at))
             ((cancelled,),) = cursor.fetchall()
     except psycopg2.ProgrammingError:
-        return False  # no such table, or no right to read it
-    return bool(cancelled)
+        return  # no such table, or no right to read it
+    if cancelled:
+        raise CancelledError("CloudFormation has rolled this deployment back: its revisions are no longer applied")
 
 
 def totals(session: Connection, request: UpgradeRequest) -> Totals | None:

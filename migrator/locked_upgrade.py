@@ -7,8 +7,8 @@ from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator import divergence
-from migrator.errors import CancelledError, LockNotAvailableError, UpgradeError
-from migrator.history import History, is_cancelled, read_log
+from migrator.errors import LockNotAvailableError, UpgradeError
+from migrator.history import History, check_not_cancelled, read_log
 from migrator.manifest import Manifest
 from migrator.plan import Plan, plan
 from migrator.run import Outcome, Progress, Run
@@ -66,7 +66,7 @@ class LockedUpgrade:
         """Run one revision, again and again while one of its tables is in use."""
         backoff = Backoff(first=1.0, longest=60.0)
         while True:
-            self._check_still_wanted()
+            check_not_cancelled(self.session, self.run.request)
             began = time.monotonic()
             logger.info("revision started", extra={"revision": revision})
             self.run.on_started(revision)
@@ -83,13 +83,6 @@ class LockedUpgrade:
                 logger.info("revision finished", extra={"revision": revision, "seconds": round(seconds, 3)})
                 return
 
-    def _check_still_wanted(self) -> None:
-        """Raise CancelledError after a rollback. The query also fails if the session is gone, and the lock with it."""
-        if is_cancelled(self.session, self.run.request):
-            raise CancelledError(
-                "CloudFormation has rolled this deployment back: no further revision is applied for it"
-            )
-
     def _may_have_baseline(self, heads: frozenset[str]) -> bool:
         """Return whether a baseline makes sense: an empty database is built from the first revision on."""
         baseline = self.run.request.baseline
@@ -101,7 +94,7 @@ class LockedUpgrade:
     def _record_baseline(self, heads: frozenset[str]) -> frozenset[str]:
         """Record the schema as that of the baseline, in the version table and in the log; return the heads."""
         baseline = self.run.request.baseline
-        self._check_still_wanted()
+        check_not_cancelled(self.session, self.run.request)
         self.scripts.check_same_as(self.run.request)
         self._prepare_log()
         if not heads <= self.manifest.files.keys() or baseline not in self.manifest.ancestors(heads):

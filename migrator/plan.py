@@ -35,6 +35,7 @@ def plan(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: Migr
         return Plan.NOTHING if heads == {request.head} else Plan.UPGRADE
     if missing:
         raise divergence.diverged(heads, applied, missing, manifest, log)
+    divergence.check_unchanged(revisions, manifest, log, is_ahead=True)
     if request.revisions == request.old_revisions or heads - revisions <= request.allow_ahead:
         return Plan.STAY_AHEAD
     raise divergence.older_code(heads - revisions, divergence.ahead(heads, manifest, log, request.old_revisions), log)

@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from migrator.errors import ConnectionLostError
 from migrator.events import UpgradeRequest
-from migrator.history import read_log, totals
+from migrator.history import check_not_cancelled, read_log, totals
 from migrator.lock import upgrade_lock
 from migrator.manifest import Manifest
 from migrator.plan import Plan, plan
@@ -45,6 +45,7 @@ def upgrade(run: Run) -> Outcome:
 
 def _attempt(run: Run, manifest: Manifest, progress: Progress) -> Outcome:
     with closing(open_session(run.connect)) as session, translated("the upgrade was interrupted"):
+        check_not_cancelled(session, run.request)  # also when starting over: a rollback ends the session
         heads = read_heads(session)
         if _is_at_head(session, heads, run.request, manifest):
             outcome = progress.outcome(Plan.NOTHING, heads)

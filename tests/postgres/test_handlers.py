@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg2
 import pytest
@@ -18,6 +17,7 @@ from migrator.errors import MigratorError
 from querier import handler as querier_handler
 from rds_iam import connection
 from rds_iam.errors import ConnectError
+from tests.postgres.events import metrics_in, upgrade_event
 from tests.postgres.lambda_context import Context
 from tests.postgres.projects import Project
 from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
@@ -44,35 +44,6 @@ def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPat
 def become(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, user: str) -> None:
     for name, value in cluster.environ(user).items():
         monkeypatch.setenv(name, value)
-
-
-def upgrade_event(
-    project: Project, kind: str = "Create", old: tuple[str, ...] = (), **added: object
-) -> dict[str, object]:
-    """Return the event of a project's deployment, with what `on_event` has added."""
-    request = project.request()
-    event: dict[str, object] = {
-        "RequestType": kind,
-        "RequestId": str(uuid4()),
-        "StackId": "arn:aws:cloudformation:eu-central-1:000000000000:stack/PrivateDatabase/6f1f7e60",
-        "PhysicalResourceId": "alembic-upgrade",
-        "ResourceProperties": {"ScriptsDigest": request.scripts_digest, "Revisions": list(request.revisions)},
-    }
-    if kind == "Update":
-        event["OldResourceProperties"] = {"ScriptsDigest": "0" * 64, "Revisions": list(old)}
-        event["RollingBack"] = False
-    return event | added
-
-
-def metrics_in(output: str) -> dict[str, float]:
-    """Return the metrics written in CloudWatch's embedded format."""
-    found: dict[str, float] = {}
-    for line in filter(lambda line: '"_aws"' in line, output.splitlines()):
-        document: dict[str, Any] = json.loads(line)
-        (directive,) = document["_aws"]["CloudWatchMetrics"]
-        assert (directive["Namespace"], directive["Dimensions"]) == ("PrivateDatabase", [["service"]])
-        found |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
-    return found
 
 
 def test_an_upgrade_answers_with_what_it_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def test_a_database_at_head_is_left_alone(log: MigrationLog) -> None:
 def test_an_edited_revision_is_named_with_the_time_of_its_application_and_both_ways_out() -> None:
     error = rejection("c", manifest(chain("a", "b", "c"), edited=["b"]), log_of(ABC))
     assert "applied revisions were edited: b (applied 2026-11-20 04:00 UTC)" in error
-    assert "make the change in a new revision after c" in error
+    assert "put changes into new revisions after the last one" in error
     assert "-c baseline=c" in error
 
 
@@ -86,7 +86,7 @@ def test_a_revision_that_replaces_an_applied_one_is_named_as_never_applied() -> 
     assert "c was applied after b and now comes after x" in error
     assert "Never applied: x." in error
     assert "Applied, but not in this deployment: b." in error
-    assert "put new ones after c" in error
+    assert "put changes into new revisions after the last one" in error
 
 
 def test_a_revision_that_is_inserted_before_an_applied_one_is_named_as_never_applied() -> None:
@@ -103,6 +103,7 @@ def test_an_applied_revision_that_was_taken_out_of_the_middle_is_named() -> None
 def test_a_squash_that_keeps_the_last_id_is_offered_a_baseline() -> None:
     code = manifest({"c": ()}, edited=["c"])
     error = rejection("c", code, log_of(ABC))
+    assert "c was applied after b and now comes after no revision" in error
     assert "If the history was squashed and the schema is that of c, deploy once with -c baseline=c" in error
     assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
 
@@ -193,6 +194,22 @@ def test_older_code_is_recognised_without_a_log_by_the_deployment_before() -> No
 
 def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None:
     assert decide("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Plan.STAY_AHEAD
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (manifest(chain("a", "b"), edited=["a"]), "applied revisions were edited: a"),
+        (manifest(chain("x", "a", "b")), "Never applied: x."),
+    ],
+    ids=["edited", "inserted"],
+)
+def test_older_code_whose_applied_revisions_were_changed_is_rejected(code: Manifest, words: str) -> None:
+    for allow, old in [(("c",), ()), ((), ("a", "b"))]:
+        with pytest.raises(HistoryError) as error:
+            decide("c", code, log_of(ABC), allow=allow, old=old)
+        assert words in str(error.value)
+        assert "baseline" not in str(error.value)  # which would move the database back
 
 
 def test_the_way_forward_is_open_again_after_older_code() -> None:

@@ -1,0 +1,76 @@
+"""Accidents that happen to a deployed database, for tests of deployments and rollbacks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from migrator import upgrade_handler
+from rds_iam import connection
+from tests.postgres.servers import Cluster
+
+
+def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    """Make the environment that of the migrator with a project in its zip, and shorten its patience."""
+    monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "UNREACHABLE_RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(upgrade_handler, "_ROLLBACK_SECONDS", 0.3)
+    for name, value in cluster.environ("migrator").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project))
+
+
+@dataclass(frozen=True)
+class Accident:
+    """Something that happens to a database, how it is undone, and whether the database answers meanwhile."""
+
+    happen: Callable[[Cluster, pytest.MonkeyPatch], object]
+    undo: Callable[[Cluster, pytest.MonkeyPatch], object]
+    answers: bool
+
+
+def revoke_login(cluster: Cluster) -> None:
+    for (grantor,) in cluster.admin("SELECT grantor::regrole FROM pg_auth_members WHERE member = 'migrator'::regrole"):
+        cluster.admin(f"REVOKE rds_iam FROM migrator GRANTED BY {grantor}")
+
+
+def stop_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "1")  # a server that is stopped refuses connections
+
+
+def start_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", str(cluster.postgres.port))
+
+
+ACCIDENTS = {
+    "login revoked": Accident(
+        lambda cluster, _: revoke_login(cluster),
+        lambda cluster, _: cluster.admin("GRANT rds_iam TO migrator"),
+        answers=False,
+    ),
+    "login closed": Accident(
+        lambda cluster, _: cluster.admin("ALTER ROLE migrator NOLOGIN"),
+        lambda cluster, _: cluster.admin("ALTER ROLE migrator LOGIN"),
+        answers=False,
+    ),
+    "server stopped": Accident(stop_server, start_server, answers=False),
+    "stamped by hand": Accident(
+        lambda cluster, _: cluster.admin("UPDATE alembic_version SET version_num = 'stranger'"),
+        lambda cluster, _: cluster.admin("UPDATE alembic_version SET version_num = 'r1'"),
+        answers=True,
+    ),
+    "version table dropped": Accident(
+        lambda cluster, _: cluster.admin("ALTER TABLE alembic_version RENAME TO hidden"),
+        lambda cluster, _: cluster.admin("ALTER TABLE hidden RENAME TO alembic_version"),
+        answers=True,
+    ),
+    "log dropped": Accident(
+        lambda cluster, _: cluster.admin("DROP SCHEMA alembic_history CASCADE"), lambda *_: None, answers=True
+    ),
+    "log not writable": Accident(
+        lambda cluster, _: cluster.admin("ALTER SCHEMA alembic_history OWNER TO rdsadmin"),
+        lambda cluster, _: cluster.admin("ALTER SCHEMA alembic_history OWNER TO app_owner"),
+        answers=True,
+    ),
+}

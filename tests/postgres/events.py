@@ -1,0 +1,36 @@
+"""The events that the migrator's handlers get, and the metrics that they leave."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from tests.postgres.projects import STACK_ID, Project
+
+
+def upgrade_event(
+    project: Project, kind: str = "Create", old: tuple[str, ...] = (), **added: object
+) -> dict[str, object]:
+    """Return the event of a project's deployment, with what `on_event` has added."""
+    request = project.request()
+    event: dict[str, object] = {
+        "RequestType": kind,
+        "RequestId": str(uuid4()),
+        "StackId": STACK_ID,
+        "PhysicalResourceId": "alembic-upgrade",
+        "ResourceProperties": {"ScriptsDigest": request.scripts_digest, "Revisions": list(request.revisions)},
+    }
+    if kind == "Update":
+        event["OldResourceProperties"] = {"ScriptsDigest": "0" * 64, "Revisions": list(old)}
+        event["RollingBack"] = False
+    return event | added
+
+
+def metrics_in(output: str) -> dict[str, float]:
+    """Return the metrics written in CloudWatch's embedded format."""
+    found: dict[str, float] = {}
+    for line in filter(lambda line: '"_aws"' in line, output.splitlines()):
+        document: dict[str, Any] = json.loads(line)
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("PrivateDatabase", [["service"]])
+        found |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
+    return found

@@ -1,0 +1,221 @@
+"""Deployments and rollbacks after accidents: no rollback fails, and nothing is applied late."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator import upgrade_handler
+from migrator.errors import MigratorError
+from tests.postgres.accidents import ACCIDENTS, Accident, become_migrator
+from tests.postgres.events import metrics_in, upgrade_event
+from tests.postgres.lambda_context import Context
+from tests.postgres.projects import Project
+from tests.postgres.servers import Cluster
+from tests.postgres.upgrades import columns, recorded
+
+SLEEP = "SELECT pg_sleep(3)"
+
+
+@pytest.fixture
+def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return a project that is deployed with one revision; the environment is that of the migrator."""
+    project = Project(tmp_path / "project")
+    project.add("r1", "CREATE TABLE t (id int)")
+    become_migrator(bootstrapped, monkeypatch, project.folder)
+    deploy(project, kind="Create")
+    return project
+
+
+def deploy(
+    project: Project, *, kind: str = "Update", old: tuple[str, ...] = ("r1",), **added: object
+) -> dict[str, Any]:
+    answer = upgrade_handler.is_complete(upgrade_event(project, kind, old, **added), Context())
+    data = answer["Data"]
+    assert isinstance(data, dict)
+    return data
+
+
+def roll_back(project: Project, *, old: tuple[str, ...] = ("r1", "r2")) -> dict[str, Any]:
+    """Deploy the one revision that succeeded, as CloudFormation does when the deployment of `old` has failed."""
+    for revision in project.revisions[1:]:
+        project.remove(revision)
+    return deploy(project, old=old, RollingBack=True)
+
+
+accidents = pytest.mark.parametrize("accident", ACCIDENTS.values(), ids=ACCIDENTS)
+
+
+@accidents
+def test_a_rollback_succeeds_whatever_has_happened_to_the_database(
+    project: Project,
+    bootstrapped: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    accident: Accident,
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    accident.happen(bootstrapped, monkeypatch)
+    capsys.readouterr()
+    began = time.monotonic()
+    data = roll_back(project)
+    assert time.monotonic() - began < 15
+    assert data["RevisionsApplied"] == "0"
+    assert [record for record in caplog.records if record.levelname == "WARNING"]
+    metrics = metrics_in(capsys.readouterr().out)
+    assert metrics.get("RollbackWithoutDatabase", 0) == (0 if accident.answers else 1)
+    accident.undo(bootstrapped, monkeypatch)
+    project.add("r2", "ALTER TABLE t ADD name text")
+    assert deploy(project)["Revision"] == "r2"
+
+
+@pytest.mark.parametrize("name", ["login revoked", "server stopped"])
+def test_a_rollback_that_cloudformation_does_not_name_succeeds_by_its_properties(
+    project: Project, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    ACCIDENTS[name].happen(bootstrapped, monkeypatch)
+    event = upgrade_event(project, "Update", ("r1", "r2"))
+    del event["RollingBack"]
+    assert upgrade_handler.is_complete(event, Context())["IsComplete"] is True
+
+
+@pytest.mark.parametrize(("name", "words"), [("login revoked", "authentication failed"), ("server stopped", "refused")])
+def test_a_deployment_to_a_database_that_does_not_answer_fails_with_the_reason(
+    project: Project, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    ACCIDENTS[name].happen(bootstrapped, monkeypatch)
+    with pytest.raises(MigratorError, match=words):
+        deploy(project)
+
+
+# Invocations that outlive their deployment
+
+
+@pytest.fixture
+def late(project: Project, bootstrapped: Cluster) -> Iterator[list[BaseException]]:
+    """Begin a deployment of two slow revisions; return its errors, and wait for its end after the test."""
+    project.add("r2", SLEEP, "ALTER TABLE t ADD r2 int")
+    project.add("r3", "ALTER TABLE t ADD r3 int")
+    errors: list[BaseException] = []
+    event = upgrade_event(project, "Update", ("r1",), StartedAt=str(time.time()), RequestId="late")
+
+    def invoke() -> None:
+        try:
+            upgrade_handler.is_complete(event, Context())
+        except MigratorError as exc:
+            errors.append(exc)
+
+    thread = threading.Thread(target=invoke)
+    thread.start()
+    wait_until(lambda: sleeps(bootstrapped))
+    yield errors
+    thread.join()
+
+
+def sleeps(cluster: Cluster) -> bool:
+    """Return whether the slow revision is running."""
+    asking = f"SELECT count(*) FROM pg_stat_activity WHERE query = '{SLEEP}' AND state = 'active'"
+    return cluster.admin(asking) == [(1,)]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("end", ["rollback", "deletion"])
+def test_a_revision_in_progress_is_stopped_when_its_deployment_is_rolled_back(
+    project: Project, bootstrapped: Cluster, late: list[BaseException], end: str
+) -> None:
+    if end == "rollback":
+        roll_back(project, old=("r1", "r2", "r3"))
+    else:
+        upgrade_handler.is_complete(upgrade_event(project, "Delete"), Context())
+    wait_until(lambda: bool(late))
+    assert "CloudFormation has rolled this deployment back" in str(late[0])
+    assert columns(bootstrapped) == ["id"]
+    assert recorded(bootstrapped) == ["r1"]
+
+
+def test_the_deployment_after_a_rollback_is_not_taken_for_the_one_that_was_rolled_back(
+    project: Project, late: list[BaseException]
+) -> None:
+    roll_back(project, old=("r1", "r2", "r3"))
+    project.add("r2", "ALTER TABLE t ADD other int")
+    assert deploy(project, StartedAt=str(time.time()))["Revision"] == "r2"
+
+
+def test_another_stack_on_the_same_database_is_not_stopped_by_a_rollback(
+    project: Project, bootstrapped: Cluster, late: list[BaseException]
+) -> None:
+    other = "arn:aws:cloudformation:eu-central-1:000000000000:stack/Other/00000000"
+    upgrade_handler.is_complete(upgrade_event(project, "Delete", StackId=other), Context())
+    wait_until(lambda: "r3" in columns(bootstrapped))
+    assert late == []
+
+
+def test_no_revision_is_begun_after_the_time_of_the_custom_resource(project: Project, bootstrapped: Cluster) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    with pytest.raises(MigratorError, match=r"the 3600 s that CloudFormation waits for the upgrade are over"):
+        deploy(project, StartedAt=str(time.time() - 3500))
+    assert recorded(bootstrapped) == ["r1"]
+
+
+def test_a_revision_in_progress_is_stopped_before_the_time_of_the_custom_resource_is_over(
+    project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("r2", "SELECT pg_sleep(60)")
+    with pytest.raises(MigratorError, match=r"revision r2 failed: 57014"):
+        deploy(project, StartedAt=str(time.time() - 3419))
+    assert recorded(bootstrapped) == ["r1"]
+
+
+def test_the_time_of_the_custom_resource_is_that_of_its_properties(project: Project) -> None:
+    project.add("r2", "SELECT pg_sleep(60)")
+    event = upgrade_event(project, "Update", ("r1",), StartedAt=str(time.time()))
+    event["ResourceProperties"] = {**event["ResourceProperties"], "TimeoutSeconds": "2"}  # type: ignore[dict-item] # a map
+    with pytest.raises(MigratorError, match=r"revision r2 failed: 57014"):
+        upgrade_handler.is_complete(event, Context())
+
+
+# The end of the function's process
+
+
+def test_a_killed_function_names_the_revision_in_progress(project: Project, bootstrapped: Cluster) -> None:
+    kill = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    project.add("r2", body=f"op.execute('ALTER TABLE t ADD name text')\n{kill}")
+    with pytest.raises(MigratorError, match=r"revision r2 was in progress when its process was killed \(SIGKILL\)"):
+        deploy(project)
+    wait_until(lambda: not bootstrapped.admin("SELECT FROM pg_locks WHERE locktype = 'advisory'"))
+    assert columns(bootstrapped) == ["id"]
+
+
+def test_an_upgrade_that_has_lost_its_lock_takes_it_again_before_the_next_revision(
+    project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("r2", SLEEP)
+    project.add("r3", "ALTER TABLE t ADD r3 int")
+    with closing(bootstrapped.connect_with_token("migrator")) as other:
+        other.autocommit = True
+
+        def take_lock_away() -> None:
+            wait_until(lambda: sleeps(bootstrapped))
+            bootstrapped.admin("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", (0x75706772616465,))
+
+        thief = threading.Thread(target=take_lock_away)
+        thief.start()
+        event = upgrade_event(project, "Update", ("r1",))
+        with pytest.raises(MigratorError, match="another upgrade is still running"):
+            upgrade_handler.is_complete(event, Context(seconds_left=25))
+        thief.join()
+    assert columns(bootstrapped) == ["id"]
