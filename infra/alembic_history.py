@@ -136,12 +136,14 @@ def _unchanged_sys_path() -> Iterator[None]:
 
 def _check(revisions: list[Script], scripts: Path) -> None:
     if not revisions:
-        raise InfraError(f"no revisions in {scripts}; make one with alembic revision")
+        raise InfraError(f"no revisions in {scripts}; make one with .venv/bin/alembic revision")
     if problems := revision_ids.problems((script.revision, Path(script.path)) for script in revisions):
         raise InfraError("; ".join(problems))
     heads = sorted(script.revision for script in revisions if script.is_head)
     if len(heads) > 1:
-        raise InfraError(f"{len(heads)} heads in {scripts}: {', '.join(heads)}; allowed is one, see alembic merge")
+        raise InfraError(
+            f"{len(heads)} heads in {scripts}: {', '.join(heads)}; allowed is one, see .venv/bin/alembic merge"
+        )
     outside = [script.path for script in revisions if scripts not in Path(script.path).resolve().parents]
     if outside:
         raise InfraError(f"revisions outside of {scripts}, which alone is in the zip: {', '.join(outside)}")
