@@ -4,7 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup demo test lint lint-sql format revision plan freeze synth deploy destroy lock clean
 
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# The only version past its end of life that the suite runs on. jsii, under CDK, warns of any other.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 PYTHON := .venv/bin/python
@@ -13,7 +14,9 @@ ARGS ?=
 POSTGRES_VERSIONS := 15 16 17 18
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@if [ -t 1 ] && [ -z "$${NO_COLOR:-}" ] && [ "$${TERM:-dumb}" != dumb ]; then bold='\033[1m' plain='\033[0m'; fi; \
+	awk -F ':.*## ' -v bold="$${bold:-}" -v plain="$${plain:-}" \
+	  '/^[a-z-]+:.*## / { printf "  %smake %-9s%s %s\n", bold, $$1, plain, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.complete node_modules/.complete .build/postgres-17/.complete  ## install everything the project needs into .venv and node_modules
 

@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import to_tuple
 
+import revision_ids
 from code_digest import code_digest
 from infra import archive
 from infra.errors import InfraError
@@ -117,6 +118,8 @@ def _load(ini: Path, scripts: Path) -> tuple[ScriptDirectory, list[Script]]:
             directory = ScriptDirectory.from_config(config)
             newest_first = list(directory.walk_revisions())
         except Exception as exc:  # a script is somebody's code and may fail in any way
+            if problems := revision_ids.problems_below(scripts):
+                raise InfraError("; ".join(problems)) from exc
             raise InfraError(f"the scripts in {scripts} cannot be read: {type(exc).__name__}: {exc}") from exc
     return directory, newest_first[::-1]
 
@@ -133,10 +136,14 @@ def _unchanged_sys_path() -> Iterator[None]:
 
 def _check(revisions: list[Script], scripts: Path) -> None:
     if not revisions:
-        raise InfraError(f"no revisions in {scripts}; make one with alembic revision")
+        raise InfraError(f"no revisions in {scripts}; make one with .venv/bin/alembic revision")
+    if problems := revision_ids.problems((script.revision, Path(script.path)) for script in revisions):
+        raise InfraError("; ".join(problems))
     heads = sorted(script.revision for script in revisions if script.is_head)
     if len(heads) > 1:
-        raise InfraError(f"{len(heads)} heads in {scripts}: {', '.join(heads)}; allowed is one, see alembic merge")
+        raise InfraError(
+            f"{len(heads)} heads in {scripts}: {', '.join(heads)}; allowed is one, see .venv/bin/alembic merge"
+        )
     outside = [script.path for script in revisions if scripts not in Path(script.path).resolve().parents]
     if outside:
         raise InfraError(f"revisions outside of {scripts}, which alone is in the zip: {', '.join(outside)}")

@@ -20,7 +20,7 @@ MAX_EVENT_AGE = Duration.hours(1)
 
 
 class Querier(Construct):
-    """A function that writes one row into `queries` each time the schedule calls it."""
+    """A function that writes the row of each scheduled day into `queries`."""
 
     def __init__(
         self,
@@ -73,6 +73,8 @@ class Querier(Construct):
             schedule=scheduler.ScheduleExpression.expression(expression, TimeZone.ETC_UTC),
             target=LambdaInvoke(
                 self.function,
+                # A retry after midnight still belongs to this day. The handler reads `time`.
+                input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
                 retry_attempts=RETRIES,
                 max_event_age=MAX_EVENT_AGE,
                 dead_letter_queue=self.dead_letters,
@@ -89,7 +91,7 @@ class Querier(Construct):
 
 def _program(login: Login) -> Program:
     return Program(
-        description="Writes one row into queries, as the querier",
+        description="Writes the row of a day into queries, as the querier",
         handler="querier.handler.handler",
         bundle=Bundle(
             name="querier", packages=("querier", "rds_iam"), requirements="function.txt", files=login.files()

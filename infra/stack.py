@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from aws_cdk import CfnOutput, Environment, Fn, Stack
+from aws_cdk import Annotations, CfnOutput, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -69,6 +69,12 @@ class PrivateDatabaseStack(Stack):
         upgrade.resource.node.add_dependency(database_roles.resource)
         querier.schedule.node.add_dependency(upgrade.resource)
 
+        # `cdk synth` and `cdk deploy` print it. Remove it, or acknowledge it, when the alarms have an action.
+        Annotations.of(self).add_warning_v2(
+            "PrivateDatabase:alarmsNotifyNobody",
+            "The alarms of this stack notify nobody: give each an action in infra/stack.py, for example "
+            "querier.failed_alarm.add_alarm_action(SnsAction(topic)). See docs/decisions.md#the-stack",
+        )
         CfnOutput(self, "DatabaseEndpoint", value=database.instance.db_instance_endpoint_address)
         CfnOutput(self, "DatabaseName", value=settings.database.name)
         CfnOutput(self, "QuerierFunction", value=querier.function.function_name)

@@ -22,7 +22,7 @@ STACK = "PrivateDatabase"
 QUIET = {  # no calls to the outside, no banners
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "1",
-    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",  # the version; see the Makefile
     "NODE_NO_WARNINGS": "1",
 }
 EVENT = re.compile(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg2.extensions import connection
@@ -98,7 +99,8 @@ class Demo:
 
     def _write_a_row(self, aws: LocalAws, function: str) -> None:
         with self.steps.step("invoke the querier, as its schedule does") as step:
-            step.result = json.dumps(aws.invoke(function, {}))
+            due_at = datetime.now(UTC).isoformat(timespec="seconds")
+            step.result = json.dumps(aws.invoke(function, {"time": due_at}))
 
     def _show_queries(self, aws: LocalAws) -> None:
         with self.steps.step("select * from queries"), closing(aws.connect()) as database:

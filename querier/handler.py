@@ -1,6 +1,5 @@
-"""Entry point of the querier: what EventBridge calls once a day."""
+"""Entry point of the querier: the function that EventBridge Scheduler invokes once a day."""
 
-import datetime as dt
 import os
 from contextlib import closing
 
@@ -8,7 +7,9 @@ from aws_lambda_powertools import Logger, Tracer, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from querier.queries import insert_query
+from querier import limits
+from querier.event import day_to_write
+from querier.queries import write_query
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from rds_iam.settings import DatabaseSettings
@@ -16,18 +17,19 @@ from rds_iam.settings import DatabaseSettings
 logger = Logger()
 tracer = Tracer(auto_patch=False)
 
-_LOGIN_SECONDS = 30.0
-
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(_event: dict[str, object], _context: LambdaContext) -> dict[str, object]:
-    """Write one row with the current UTC date; an error fails the invocation, so that Lambda retries it."""
+def handler(event: object, _context: LambdaContext) -> dict[str, object]:
+    """Write the row of the day that the event names, once; an error fails the invocation, so that Lambda retries it."""
+    day = day_to_write(event)
     settings = DatabaseSettings.from_environment(os.environ)
-    today = dt.datetime.now(dt.UTC).date()
-    with closing(connect(settings, Deadline.after(_LOGIN_SECONDS), application_name="querier")) as connection:
-        query = insert_query(connection, today)
-    with single_metric(name="RowsWritten", unit=MetricUnit.Count, value=1):
+    deadline = Deadline.after(limits.LOGIN_SECONDS)
+    session = limits.server_settings()
+    with closing(connect(settings, deadline, application_name="querier", server_settings=session)) as connection:
+        query = write_query(connection, day)
+    with single_metric(name="RowsWritten", unit=MetricUnit.Count, value=int(query.written)):
         pass  # written on leaving the block
-    logger.info("row written", extra={"query_id": query.id, "query_date": query.query_date.isoformat()})
-    return {"id": query.id, "query_date": query.query_date.isoformat()}
+    answer: dict[str, object] = {"id": query.id, "query_date": query.query_date.isoformat(), "written": query.written}
+    logger.info("row written" if query.written else "row exists, none written", extra={"query": answer})
+    return answer

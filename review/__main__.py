@@ -1,4 +1,4 @@
-"""The command line: `python -m review lint`, `freeze` or `plan`."""
+"""The command line: `.venv/bin/python -m review lint`, `freeze` or `plan`."""
 
 import argparse
 import os
@@ -48,7 +48,9 @@ def _plan(history: History, options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m review", description="judge the revisions of an Alembic project")
+    parser = argparse.ArgumentParser(
+        prog=".venv/bin/python -m review", description="judge the revisions of an Alembic project"
+    )
     commands = parser.add_subparsers(required=True, metavar="lint | freeze | plan")
     lint_command = commands.add_parser("lint", help="squawk's rules and our own on every revision")
     lint_command.add_argument("--frozen", action="store_true", help="a revision that is not frozen is a finding")

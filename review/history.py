@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+import revision_ids
 from review.errors import ReviewError
 
 
@@ -29,13 +30,18 @@ class History:
         """Load all revisions; raises ReviewError if that fails."""
         if not ini.is_file():
             raise ReviewError(f"no {ini}: allowed is the alembic.ini of a project")
+        directory = None
         try:
             with _missing_parents_are_errors():
                 directory = ScriptDirectory.from_config(Config(str(ini)))
-                list(directory.walk_revisions())
+                scripts = list(directory.walk_revisions())
         except Exception as exc:  # a script is somebody's code and may fail in any way
+            if problems := revision_ids.problems_below(*_folders(directory)):
+                raise ReviewError("; ".join(problems)) from exc
             reason = f"{type(exc).__name__}: {exc}{_place(exc, ini.resolve().parent)}"
             raise ReviewError(f"the revisions of {ini} cannot be read: {reason}") from exc
+        if problems := revision_ids.problems((script.revision, Path(script.path)) for script in scripts):
+            raise ReviewError("; ".join(problems))
         return cls(ini.resolve(), directory)
 
     @property
@@ -64,6 +70,10 @@ class History:
         except CommandError as exc:
             known = ", ".join(["base", *(script.revision for script in self.scripts[-5:])])
             raise ReviewError(f"no revision {start!r} in {self.ini}: {exc}; the last ones are {known}") from exc
+
+
+def _folders(directory: ScriptDirectory | None) -> list[Path]:
+    return [Path(path) for path in (directory.dir, *(directory.version_locations or ()))] if directory else []
 
 
 def _place(exc: Exception, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Renew the roots from AWS's own bundle: `python -m infra.rds_ca.refresh [FILE or URL]`.
+"""Renew the roots from AWS's own bundle: `.venv/bin/python -m infra.rds_ca.refresh [FILE or URL]`.
 
 Takes any text that holds PEM certificates and keeps those that are a region's current root: beta, expired and
 intermediate certificates are left out. Writes a file per region, and their digests.

@@ -79,7 +79,8 @@ _OURS = {
     "rerun-invalid-index": _INDEX,
     "revision-imports": "A revision has to do the same in years, when other modules have changed: import alembic and"
     " sqlalchemy only (typing and collections.abc for annotations), and write down here what it needs.",
-    "several-heads": 'Join them, alembic merge -m "…" heads, or put one on top of the other by its down_revision.',
+    "several-heads": 'Join them, .venv/bin/alembic merge -m "…" heads, or put one on top of the other by its'
+    " down_revision.",
     "transaction-control": "Use with op.get_context().autocommit_block(): it ends the transaction and begins the next.",
     "versions-lock": "Restore the file, or delete the line if the revision never left this branch.",
 }

@@ -8,7 +8,7 @@ import pytest
 
 from infra.settings import PROJECT
 from migrator.settings import UpgradeSettings
-from querier import handler as querier_handler
+from querier import limits
 from rds_iam.settings import DatabaseSettings
 from tests.infra.template import Synthesized
 
@@ -110,8 +110,8 @@ def test_the_migrator_ends_before_the_function_that_waits_for_it(dev: Synthesize
     assert dev.function("UpgradeMigrator")["Timeout"] < framework["Timeout"]
 
 
-def test_the_querier_has_time_to_give_up_on_a_login(dev: Synthesized) -> None:
-    assert dev.function("QuerierFunction")["Timeout"] > querier_handler._LOGIN_SECONDS
+def test_the_querier_gives_up_on_a_login_and_on_a_locked_table_before_its_timeout(dev: Synthesized) -> None:
+    assert dev.function("QuerierFunction")["Timeout"] > limits.longest_run_seconds()
 
 
 def test_checking_and_migrating_run_the_same_zip(dev: Synthesized) -> None:

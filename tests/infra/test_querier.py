@@ -1,3 +1,7 @@
+import datetime as dt
+import json
+
+from querier.event import day_to_write
 from tests.infra.template import Synthesized, attribute
 
 
@@ -10,6 +14,15 @@ def test_the_schedule_calls_the_querier_daily_at_four_utc(dev: Synthesized) -> N
     assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == ("cron(0 4 * * ? *)", "Etc/UTC")
     assert schedule["State"] == "ENABLED"
     assert schedule["Target"]["Arn"] == attribute(dev.id_of("AWS::Lambda::Function", "QuerierFunction"), "Arn")
+
+
+def test_the_schedule_tells_the_querier_the_time_it_was_due_at(dev: Synthesized) -> None:
+    payload = json.loads(dev.only("AWS::Scheduler::Schedule")["Target"]["Input"])
+    assert payload == {"time": "<aws.scheduler.scheduled-time>"}
+    scheduled = {
+        name: value.replace("<aws.scheduler.scheduled-time>", "2022-03-22T18:59:43Z") for name, value in payload.items()
+    }
+    assert day_to_write(scheduled) == dt.date(2022, 3, 22)
 
 
 def test_what_the_scheduler_cannot_deliver_is_retried_and_then_kept(dev: Synthesized) -> None:

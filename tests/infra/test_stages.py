@@ -1,5 +1,7 @@
 """What `prod` changes, and that it changes nothing else by accident."""
 
+from aws_cdk.assertions import Annotations, Match
+
 from infra import settings
 from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
@@ -46,3 +48,12 @@ def test_an_override_of_a_setting_holds_in_prod_too() -> None:
     chosen = settings.parse({"stage": "prod", "architecture": "x86_64", "querier-schedule": "rate(1 hour)"})
     assert chosen.functions.architecture is settings.Architecture.X86_64
     assert chosen.querier_schedule == "rate(1 hour)"
+
+
+def test_synth_warns_once_that_the_alarms_notify_nobody(
+    dev: Synthesized, dev_stack: PrivateDatabaseStack, prod_stack: PrivateDatabaseStack
+) -> None:
+    assert {alarm.get("AlarmActions") for alarm in dev.of_type("AWS::CloudWatch::Alarm").values()} == {None}
+    for stack in (dev_stack, prod_stack):
+        (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+        assert "alarms of this stack notify nobody" in str(warning.entry.data)

@@ -1,6 +1,5 @@
 """The handlers as Lambda calls them: environment and event in, answer or exception out."""
 
-import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -243,18 +242,6 @@ def test_a_bootstrap_with_neither_password_nor_token_fails(bootstrap: Cluster, m
     monkeypatch.setattr("boto3.client", lambda _name: Secrets("wrong"))
     with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
         roles_handler.handler(roles_event(), Context())
-
-
-def test_the_querier_writes_a_row_with_the_current_date(
-    bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, at_head: None
-) -> None:
-    become(monkeypatch, bootstrapped, "querier")
-    before = dt.datetime.now(dt.UTC).date()
-    answer = querier_handler.handler({}, Context())
-    after = dt.datetime.now(dt.UTC).date()
-    ((row_id, date),) = bootstrapped.admin("SELECT id, query_date FROM queries")
-    assert answer == {"id": row_id, "query_date": date.isoformat()}  # type: ignore[attr-defined] # a date
-    assert date in (before, after)
 
 
 def test_a_failed_write_fails_the_invocation(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

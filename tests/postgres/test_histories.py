@@ -133,6 +133,15 @@ def test_hundreds_of_revisions_are_applied_once_each_over_several_invocations(
     assert bootstrapped.admin("SELECT count(*), count(DISTINCT id) FROM t") == [(MANY - 1, MANY - 1)]
 
 
+def test_every_id_that_synth_allows_is_recorded(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    for revision in ("é" * 32, "a b", "100%", "%(x)s", 'a"b', "a\\b", "a..b", "a,b", "HEAD", "0", "None"):
+        project.add(revision, "SELECT 1")
+        assert run(project).applied[-1:] == (revision,)
+        assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [(revision,)]
+    assert recorded(bootstrapped) == project.revisions
+    assert alembic_history.read(project.folder).revisions == tuple(project.revisions)
+
+
 def test_env_is_run_about_once_for_each_revision(run: Upgrade, project: Project, tmp_path: Path) -> None:
     log = tmp_path / "runs"
     project.configure(before=f"with open({str(log)!r}, 'a') as log:\n    log.write('run\\n')")

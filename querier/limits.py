@@ -1,0 +1,40 @@
+"""The limits on time of the querier's session, kept by the server, because a killed function cannot end its session."""
+
+from rds_iam.connection import CONNECT_TIMEOUT_SECONDS
+
+LOGIN_SECONDS = 20.0
+LOCK_TIMEOUT_SECONDS = 5.0
+STATEMENT_TIMEOUT_SECONDS = 6.0
+IDLE_SECONDS = 60.0
+# The transaction's: lock, SELECT, INSERT, COMMIT.
+_STATEMENTS = 4
+
+
+def longest_run_seconds() -> float:
+    """Return the longest time that a run can take until it gives up; the function's timeout must be longer.
+
+    An attempt to log in may begin just before the time for logging in is over.
+    """
+    return LOGIN_SECONDS + CONNECT_TIMEOUT_SECONDS + _STATEMENTS * STATEMENT_TIMEOUT_SECONDS
+
+
+def server_settings() -> dict[str, str]:
+    """Return the server's settings for the session.
+
+    The server ends the session of a killed function: within 2 s during a statement, after the statement timeout
+    between the statements of a transaction, and after a minute otherwise.
+    """
+    return {
+        "lock_timeout": _milliseconds(LOCK_TIMEOUT_SECONDS),
+        "statement_timeout": _milliseconds(STATEMENT_TIMEOUT_SECONDS),
+        "idle_in_transaction_session_timeout": _milliseconds(STATEMENT_TIMEOUT_SECONDS),
+        "idle_session_timeout": _milliseconds(IDLE_SECONDS),
+        "client_connection_check_interval": "2s",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{int(seconds * 1000)}ms"
