@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,21 @@ from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
 
 
-def _stack(stage: str, outdir: Path) -> PrivateDatabaseStack:
+def synthesize_stack(context: Mapping[str, str], outdir: Path) -> PrivateDatabaseStack:
     flags: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text())["context"]
-    chosen = settings.parse({"stage": stage})
+    chosen = settings.parse(context)
     app = App(context=flags, outdir=str(outdir), analytics_reporting=False)
     return PrivateDatabaseStack(app, chosen.stack_name, settings=chosen, env=Environment(region=chosen.region))
 
 
 @pytest.fixture(scope="session")
 def dev_stack(tmp_path_factory: pytest.TempPathFactory) -> PrivateDatabaseStack:
-    return _stack("dev", tmp_path_factory.mktemp("dev"))
+    return synthesize_stack({"stage": "dev"}, tmp_path_factory.mktemp("dev"))
 
 
 @pytest.fixture(scope="session")
 def prod_stack(tmp_path_factory: pytest.TempPathFactory) -> PrivateDatabaseStack:
-    return _stack("prod", tmp_path_factory.mktemp("prod"))
+    return synthesize_stack({"stage": "prod"}, tmp_path_factory.mktemp("prod"))
 
 
 @pytest.fixture(scope="session")
