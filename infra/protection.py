@@ -4,6 +4,8 @@ CDK's CLI sets the termination protection before it creates the stack, and a tem
 the database before its schema is migrated. A first deployment that fails could then not be rolled back and replaced.
 """
 
+from collections.abc import Sequence
+
 from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
@@ -22,7 +24,9 @@ SERVICE_TIMEOUT = Duration.minutes(15)
 class Protection(Construct):
     """The function that lifts the protections when a first deployment is rolled back.
 
-    `self.termination` lifts the termination protection; everything that can fail must be created after it.
+    Two resources lift the termination protection when they are deleted. Everything that can fail is created after the
+    first one, so that it always exists. Nothing waits for the second one, so that a rollback deletes it at once: if
+    the rollback then fails, because a network interface is still in use, the stack can be deleted nevertheless.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: FunctionSettings) -> None:
@@ -35,7 +39,8 @@ class Protection(Construct):
             )
         )
         self._framework = Framework(self, "Framework", on_event=self._function, settings=settings.logs)
-        self.termination = self._resource("Termination", "Custom::TerminationProtection")
+        self._termination = self._resource("Termination", "Custom::TerminationProtection")
+        self._termination_at_once = self._resource("TerminationAtOnce", "Custom::TerminationProtection")
 
     def protect(self, instance: rds.IDatabaseInstance, *, protected: bool) -> CustomResource:
         """Return the resource that protects the instance; it must be created after everything else.
@@ -61,11 +66,11 @@ class Protection(Construct):
         resource.node.add_dependency(policy)
         return resource
 
-    def wrap(self, parts: list[Construct], last: CustomResource) -> None:
-        """Create the parts of the stack after the one resource and before the other."""
+    def wrap(self, parts: Sequence[Construct], last: CustomResource) -> None:
+        """Create these parts of the stack after the termination can be lifted, and `last` after all of them."""
         for part in parts:
-            part.node.add_dependency(self.termination)
-            last.node.add_dependency(part)
+            part.node.add_dependency(self._termination)
+        last.node.add_dependency(self._termination_at_once, *parts)
 
     @property
     def _role(self) -> iam.IRole:

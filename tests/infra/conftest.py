@@ -1,5 +1,4 @@
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,21 @@ from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
 
 
-def synthesize_stack(context: Mapping[str, str], outdir: Path) -> PrivateDatabaseStack:
+def _stack(stage: str, outdir: Path) -> PrivateDatabaseStack:
     flags: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text())["context"]
-    chosen = settings.parse(context)
+    chosen = settings.parse({"stage": stage})
     app = App(context=flags, outdir=str(outdir), analytics_reporting=False)
     return PrivateDatabaseStack(app, chosen.stack_name, settings=chosen, env=Environment(region=chosen.region))
 
 
 @pytest.fixture(scope="session")
 def dev_stack(tmp_path_factory: pytest.TempPathFactory) -> PrivateDatabaseStack:
-    return synthesize_stack({"stage": "dev"}, tmp_path_factory.mktemp("dev"))
+    return _stack("dev", tmp_path_factory.mktemp("dev"))
 
 
 @pytest.fixture(scope="session")
 def prod_stack(tmp_path_factory: pytest.TempPathFactory) -> PrivateDatabaseStack:
-    return synthesize_stack({"stage": "prod"}, tmp_path_factory.mktemp("prod"))
+    return _stack("prod", tmp_path_factory.mktemp("prod"))
 
 
 @pytest.fixture(scope="session")

@@ -138,7 +138,8 @@ def test_lambda_does_not_create_the_log_group_of_a_function(prod: Synthesized) -
 def test_a_custom_resource_waits_for_the_log_group_of_its_function(
     prod: Synthesized, resource: str, function: str
 ) -> None:
-    assert prod.id_of("AWS::Logs::LogGroup", function) in prod.comes_after(prod.id_of(resource))
+    group = prod.id_of("AWS::Logs::LogGroup", function)
+    assert all(group in prod.comes_after(name) for name in prod.of_type(resource))
 
 
 def test_every_log_group_forgets_after_a_month(dev: Synthesized) -> None:
