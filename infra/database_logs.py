@@ -33,6 +33,9 @@ class DatabaseLogs(Construct):
         super().__init__(scope, construct_id)
         names = [f"/aws/rds/instance/{instance.instance_identifier}/{log}" for log in exports]
         function = PythonFunction(self, "Function", program=_program(), settings=settings)
+        function.add_to_role_policy(
+            iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(self).stack_id])
+        )
         resource = CustomResource(
             self,
             "Resource",
@@ -60,8 +63,7 @@ class DatabaseLogs(Construct):
                     actions=["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
                     # A log group has two ARNs; which one a policy must name depends on the action.
                     resources=[arn for group in groups for arn in (group, f"{group}:*")],
-                ),
-                iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id]),
+                )
             ],
         )
         for group in groups:
@@ -80,5 +82,5 @@ def _program() -> Program:
         handler="migrator.logs_handler.handler",
         bundle=Bundle(name="protection", packages=("migrator", "rds_iam"), requirements="function.txt"),
         environment=FunctionEnvironment(powertools_service_name="database-logs"),
-        timeout=Duration.minutes(1),
+        timeout=Duration.minutes(2),  # the permission, as new as the database, may take a while to hold
     )

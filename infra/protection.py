@@ -17,8 +17,8 @@ from infra.function_environment import FunctionEnvironment
 from infra.python_function import Program, PythonFunction
 from infra.settings import FunctionSettings
 
-TIMEOUT = Duration.minutes(10)
-SERVICE_TIMEOUT = Duration.minutes(15)
+TIMEOUT = Duration.minutes(5)
+SERVICE_TIMEOUT = Duration.minutes(10)
 
 
 class Protection(Construct):

@@ -7,12 +7,14 @@ import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from migrator.aws_calls import call_aws
 from migrator.errors import EventError
 from migrator.events import Event, request_type
 from migrator.failure import fail_briefly
-from migrator.tolerance import never_fail_a_rollback
+from rds_iam.deadline import Deadline
 
 PHYSICAL_ID = "database-logs"
+_RESERVE_SECONDS = 15.0
 
 logger = Logger()
 tracer = Tracer(auto_patch=False)
@@ -20,13 +22,13 @@ tracer = Tracer(auto_patch=False)
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(event: Event, _context: LambdaContext) -> dict[str, str]:
+def handler(event: Event, context: LambdaContext) -> dict[str, str]:
     """Create the log groups that do not exist yet and set their retention. A Delete keeps the logs."""
     with fail_briefly("log retention not set", logger, metric="LogRetentionFailed"):
         if request_type(event) != "Delete":
             groups, days = _properties(event)
-            with never_fail_a_rollback(event, logger):
-                _keep(groups, days)
+            deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
+            call_aws(lambda: _keep(groups, days), event, deadline)
         return {"PhysicalResourceId": PHYSICAL_ID}
 
 

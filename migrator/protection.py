@@ -4,15 +4,13 @@ A failed first deployment is rolled back by deleting what it created, and both p
 """
 
 import time
-from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
+from migrator.aws_calls import POLL_SECONDS
 from migrator.errors import ProtectionError
 from rds_iam.deadline import Deadline
-
-_POLL_SECONDS = 2.0
 
 logger = Logger(child=True)
 
@@ -38,52 +36,27 @@ def lift_termination_protection(stack_id: str) -> None:
     logger.info("termination protection lifted", extra={"stack_id": stack_id})
 
 
-def set_deletion_protection(identifier: str, *, protected: bool, deadline: Deadline) -> None:
-    """Switch the deletion protection of a DB instance on or off; wait while the instance cannot be modified.
-
-    Needs `rds:ModifyDBInstance` on the instance. Raises botocore's ClientError, also when the deadline has passed.
-    """
+def is_protected(identifier: str) -> bool:
+    """Return whether a DB instance exists and is protected from deletion. Needs `rds:DescribeDBInstances`."""
     rds = boto3.client("rds")
-    while True:
-        try:
-            rds.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=protected, ApplyImmediately=True)
-        except rds.exceptions.InvalidDBInstanceStateFault:  # for example during a backup
-            if deadline.seconds_left < _POLL_SECONDS:
-                raise
-            time.sleep(_POLL_SECONDS)
-        else:
-            logger.info("deletion protection set", extra={"instance": identifier, "protected": protected})
-            return
-
-
-def lift_deletion_protection(identifier: str, deadline: Deadline) -> None:
-    """Switch the deletion protection of a DB instance off and wait until RDS reports that it is off.
-
-    An instance that does not exist needs no change. Needs `rds:ModifyDBInstance` and `rds:DescribeDBInstances`.
-    """
-    rds = boto3.client("rds")
-    if not _is_protected(rds, identifier):
-        return
-    set_deletion_protection(identifier, protected=False, deadline=deadline)
-    while _is_protected(rds, identifier):
-        if deadline.seconds_left < _POLL_SECONDS:
-            raise ProtectionError(f"RDS still reports deletion protection for {identifier}; try again later")
-        time.sleep(_POLL_SECONDS)
-
-
-def refuse_if_protected(identifier: str) -> None:
-    """Raise ProtectionError if a DB instance is protected from deletion. Needs `rds:DescribeDBInstances`."""
-    if _is_protected(boto3.client("rds"), identifier):
-        raise ProtectionError(
-            f"the database {identifier} is protected from deletion: the stack is not deleted. See the runbook,"
-            " 'prod: lifting protection, and destroying'"
-        )
-
-
-# boto3 makes the classes of its clients at run time.
-def _is_protected(rds: Any, identifier: str) -> bool:
     try:
         instances = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
     except rds.exceptions.DBInstanceNotFoundFault:
         return False
     return bool(instances[0]["DeletionProtection"])
+
+
+def set_deletion_protection(identifier: str, *, protected: bool) -> None:
+    """Switch the deletion protection of a DB instance on or off. Needs `rds:ModifyDBInstance`."""
+    boto3.client("rds").modify_db_instance(
+        DBInstanceIdentifier=identifier, DeletionProtection=protected, ApplyImmediately=True
+    )
+    logger.info("deletion protection set", extra={"instance": identifier, "protected": protected})
+
+
+def wait_until_unprotected(identifier: str, deadline: Deadline) -> None:
+    """Wait until RDS reports that a DB instance may be deleted. Raises ProtectionError after the deadline."""
+    while is_protected(identifier):
+        if deadline.seconds_left < POLL_SECONDS:
+            raise ProtectionError(f"RDS still reports deletion protection for {identifier}; delete the stack again")
+        time.sleep(POLL_SECONDS)

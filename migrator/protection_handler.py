@@ -8,10 +8,10 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from migrator import protection
-from migrator.errors import EventError
+from migrator.aws_calls import call_aws
+from migrator.errors import EventError, ProtectionError
 from migrator.events import Event, request_type
 from migrator.failure import fail_briefly
-from migrator.tolerance import never_fail_a_rollback
 from rds_iam.deadline import Deadline
 
 TERMINATION = "Custom::TerminationProtection"
@@ -31,31 +31,40 @@ def handler(event: Event, context: LambdaContext) -> dict[str, str]:
         kind = str(event.get("ResourceType"))
         if kind not in _PHYSICAL_IDS:
             raise EventError(f"ResourceType must be one of {', '.join(_PHYSICAL_IDS)} (got {kind!r})")
-        if kind == TERMINATION:
-            _handle_termination(event)
-        else:
-            _handle_deletion(event, Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS))
+        deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
+        handle = _handle_termination if kind == TERMINATION else _handle_deletion
+        handle(event, deadline)
         return {"PhysicalResourceId": _PHYSICAL_IDS[kind]}
 
 
-def _handle_termination(event: Event) -> None:
-    """Leave the protection to CDK's CLI, which sets it at the start of each deployment, unless nothing can follow."""
+def _handle_termination(event: Event, deadline: Deadline) -> None:
+    """Leave the protection to CDK's CLI, which sets it in each deployment, unless the first one is rolled back."""
     stack_id = str(event["StackId"])
     if request_type(event) == "Delete" and protection.is_rollback_of_creation(protection.stack_status(stack_id)):
-        protection.lift_termination_protection(stack_id)
+        call_aws(lambda: protection.lift_termination_protection(stack_id), event, deadline)
 
 
 def _handle_deletion(event: Event, deadline: Deadline) -> None:
     identifier, protected = _properties(event)
     if request_type(event) == "Delete":
-        status = protection.stack_status(str(event["StackId"]))
-        if protection.is_rollback_of_creation(status):
-            protection.lift_deletion_protection(identifier, deadline)
-        elif status == "DELETE_IN_PROGRESS":
-            protection.refuse_if_protected(identifier)
+        _handle_end_of_protection(event, identifier, deadline)
+    else:
+        call_aws(lambda: protection.set_deletion_protection(identifier, protected=protected), event, deadline)
+
+
+def _handle_end_of_protection(event: Event, identifier: str, deadline: Deadline) -> None:
+    """Lift the protection in the rollback of a first deployment; refuse the deletion of the stack; else do nothing."""
+    if not protection.is_protected(identifier):
         return
-    with never_fail_a_rollback(event, logger):
-        protection.set_deletion_protection(identifier, protected=protected, deadline=deadline)
+    status = protection.stack_status(str(event["StackId"]))
+    if protection.is_rollback_of_creation(status):
+        call_aws(lambda: protection.set_deletion_protection(identifier, protected=False), event, deadline)
+        protection.wait_until_unprotected(identifier, deadline)
+    elif status == "DELETE_IN_PROGRESS":
+        raise ProtectionError(
+            f"the database {identifier} is protected from deletion: the stack is not deleted. See the runbook,"
+            " 'prod: lifting protection, and destroying'"
+        )
 
 
 def _properties(event: Event) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """Which protection is set or lifted for which event; botocore's stubber answers for CloudFormation and RDS."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,27 +8,25 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from migrator import protection, protection_handler
+from migrator import aws_calls, protection, protection_handler
 from migrator.errors import MigratorError
-from rds_iam.deadline import Deadline
 
 STACK_ID = "arn:aws:cloudformation:eu-central-1:000000000000:stack/PrivateDatabaseProd/6f1f7e60"
 INSTANCE = {"DBInstanceIdentifier": "production"}
 OTHER_STATUSES = [
-    "CREATE_IN_PROGRESS",
-    "DELETE_IN_PROGRESS",
-    "UPDATE_IN_PROGRESS",
-    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-    "UPDATE_ROLLBACK_IN_PROGRESS",
-    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    *("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
+    *("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
 ]
 
 
 class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "test"
 
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+
     def get_remaining_time_in_millis(self) -> int:
-        return 16_000
+        return self.seconds * 1000
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     own: dict[str, Any] = {"region_name": "eu-central-1", "aws_access_key_id": "key", "aws_secret_access_key": "secret"}
     clients = {name: boto3.client(name, **own) for name in ("cloudformation", "rds")}
     monkeypatch.setattr("boto3.client", lambda name, config=None: clients[name])
-    monkeypatch.setattr(protection, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(aws_calls, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(protection, "POLL_SECONDS", 0.01)
     stubbed = Aws(*(Stubber(client) for client in clients.values()))
     with stubbed.cloudformation, stubbed.rds:
         yield stubbed
@@ -64,96 +63,104 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         stubbed.rds.assert_no_pending_responses()
 
 
-def call(request_type: str, kind: str = "Custom::DeletionProtection", **properties: str) -> dict[str, str]:
+def call(
+    request_type: str,
+    kind: str = "Custom::DeletionProtection",
+    properties: Mapping[str, str] | None = None,
+    *,
+    seconds: int = 16,
+) -> dict[str, str]:
     event: dict[str, object] = {
         "RequestType": request_type,
         "ResourceType": kind,
         "StackId": STACK_ID,
-        "ResourceProperties": {**INSTANCE, "Protected": "true", **properties},
+        "ResourceProperties": {**INSTANCE, "Protected": "true", **(properties or {})},
     }
-    answer: dict[str, str] = protection_handler.handler(event, Context())
+    answer: dict[str, str] = protection_handler.handler(event, Context(seconds))
     return answer
 
 
-@pytest.mark.parametrize("request_type", ["Create", "Update"])
 @pytest.mark.parametrize("protected", [True, False])
-def test_a_deployment_sets_the_protection_that_the_template_asks_for(
-    aws: Aws, request_type: str, *, protected: bool
-) -> None:
-    aws.expects_protection(protected=protected)
-    assert call(request_type, Protected=str(protected).lower()) == {"PhysicalResourceId": "deletion-protection"}
+def test_every_deployment_sets_the_protection_that_the_template_asks_for(aws: Aws, *, protected: bool) -> None:
+    aws.has_status("UPDATE_IN_PROGRESS")
+    for request_type in ("Create", "Update"):
+        aws.expects_protection(protected=protected)
+        answer = call(request_type, properties={"Protected": str(protected).lower()})
+        assert answer == {"PhysicalResourceId": "deletion-protection"}
 
 
-def test_an_instance_that_is_being_backed_up_is_protected_after_that(aws: Aws) -> None:
-    aws.rds.add_client_error("modify_db_instance", "InvalidDBInstanceState")
+@pytest.mark.parametrize("code", ["InvalidDBInstanceState", "AccessDenied"])
+def test_an_error_that_passes_by_itself_is_waited_for(aws: Aws, code: str) -> None:
+    aws.rds.add_client_error("modify_db_instance", code)
     aws.expects_protection(protected=True)
     call("Create")
 
 
-def test_an_instance_that_cannot_be_modified_in_time_fails_the_deployment(aws: Aws) -> None:
-    aws.rds.add_client_error("modify_db_instance", "InvalidDBInstanceState")
-    with pytest.raises(boto3.client("rds").exceptions.InvalidDBInstanceStateFault):
-        protection.set_deletion_protection("production", protected=True, deadline=Deadline.after(0))
+@pytest.mark.parametrize("code", ["InvalidDBInstanceState", "AccessDenied"])
+def test_an_error_that_does_not_pass_in_time_fails_the_deployment(aws: Aws, code: str) -> None:
+    aws.rds.add_client_error("modify_db_instance", code)
+    with pytest.raises(MigratorError, match=code):
+        call("Create", seconds=15)
+
+
+@pytest.mark.parametrize("code", ["DBInstanceNotFound", "InvalidParameterValue"])
+def test_another_error_fails_the_deployment_at_once(aws: Aws, code: str) -> None:
+    aws.has_status("UPDATE_IN_PROGRESS")
+    aws.rds.add_client_error("modify_db_instance", code)
+    with pytest.raises(MigratorError, match=code):
+        call("Update")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "DBInstanceNotFound", "InvalidDBInstanceState", "Throttling"])
+def test_the_rollback_of_a_later_deployment_goes_on_at_once_when_the_protection_cannot_be_set(
+    aws: Aws, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.has_status("UPDATE_ROLLBACK_IN_PROGRESS")
+    aws.rds.add_client_error("modify_db_instance", code)
+    call("Update")
+    assert '"RollbackIncomplete":[1.0]' in capsys.readouterr().out
 
 
 def test_the_rollback_of_a_first_deployment_lifts_the_protection_and_waits_until_it_is_off(aws: Aws) -> None:
-    aws.has_status("ROLLBACK_IN_PROGRESS")
     aws.shows_protection(protected=True)
+    aws.has_status("ROLLBACK_IN_PROGRESS")
     aws.expects_protection(protected=False)
     aws.shows_protection(protected=True)
     aws.shows_protection(protected=False)
-    call("Delete")
-
-
-def test_the_rollback_of_a_first_deployment_needs_no_database(aws: Aws) -> None:
-    aws.has_status("ROLLBACK_IN_PROGRESS")
-    aws.rds.add_client_error("describe_db_instances", "DBInstanceNotFound")
     call("Delete")
 
 
 def test_a_protection_that_does_not_end_fails_the_rollback_with_the_instance(aws: Aws) -> None:
     aws.shows_protection(protected=True)
+    aws.has_status("ROLLBACK_IN_PROGRESS")
     aws.expects_protection(protected=False)
     aws.shows_protection(protected=True)
     with pytest.raises(MigratorError, match="RDS still reports deletion protection for production"):
-        protection.lift_deletion_protection("production", Deadline.after(0))
+        call("Delete", seconds=15)
+
+
+def test_no_deletion_needs_the_database_to_exist(aws: Aws) -> None:
+    aws.rds.add_client_error("describe_db_instances", "DBInstanceNotFound")
+    call("Delete")
 
 
 @pytest.mark.parametrize("status", [status for status in OTHER_STATUSES if status != "DELETE_IN_PROGRESS"])
 def test_no_other_deletion_of_the_resource_lifts_the_protection_of_the_database(aws: Aws, status: str) -> None:
+    aws.shows_protection(protected=True)
     aws.has_status(status)
     call("Delete")
 
 
 def test_a_stack_is_not_deleted_while_its_database_is_protected(aws: Aws) -> None:
-    aws.has_status("DELETE_IN_PROGRESS")
     aws.shows_protection(protected=True)
+    aws.has_status("DELETE_IN_PROGRESS")
     with pytest.raises(MigratorError, match="the database production is protected from deletion"):
         call("Delete")
 
 
 def test_a_stack_is_deleted_when_the_protection_of_its_database_was_lifted(aws: Aws) -> None:
-    aws.has_status("DELETE_IN_PROGRESS")
     aws.shows_protection(protected=False)
     call("Delete")
-
-
-@pytest.mark.parametrize("code", ["AccessDenied", "DBInstanceNotFound", "Throttling"])
-def test_a_rollback_goes_on_when_the_protection_cannot_be_set(
-    aws: Aws, code: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    aws.rds.add_client_error("modify_db_instance", code)
-    aws.has_status("UPDATE_ROLLBACK_IN_PROGRESS")
-    call("Update")
-    assert '"RollbackIncomplete":[1.0]' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("code", ["AccessDenied", "DBInstanceNotFound"])
-def test_a_deployment_fails_when_the_protection_cannot_be_set(aws: Aws, code: str) -> None:
-    aws.rds.add_client_error("modify_db_instance", code)
-    aws.has_status("UPDATE_IN_PROGRESS")
-    with pytest.raises(MigratorError, match=code):
-        call("Update")
 
 
 def test_the_rollback_of_a_first_deployment_lifts_the_termination_protection(aws: Aws) -> None:
@@ -183,7 +190,7 @@ def test_a_deployment_leaves_the_termination_protection_to_the_cli(aws: Aws, req
 )
 def test_malformed_properties_are_rejected(aws: Aws, properties: dict[str, str], message: str) -> None:
     with pytest.raises(MigratorError, match=message):
-        call("Create", **properties)
+        call("Create", properties=properties)
 
 
 def test_another_type_of_resource_is_rejected(aws: Aws) -> None:
