@@ -5,8 +5,12 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infra.nag import acknowledge
+from infra.nag import ENHANCED_MONITORING, acknowledge
 from infra.settings import DatabaseSettings
+
+# What a refused login is diagnosed by: the server's own log, and RDS's reasons for refusing a token.
+LOG_EXPORTS = ("postgresql", "iam-db-auth-error")
+PARAMETERS = {"rds.force_ssl": "1", "log_connections": "1"}
 
 
 class Database(Construct):
@@ -30,7 +34,7 @@ class Database(Construct):
             database_name=settings.name,
             credentials=rds.Credentials.from_secret(self.master_secret, settings.master),
             iam_authentication=True,
-            parameter_group=rds.ParameterGroup(self, "Parameters", engine=engine, parameters={"rds.force_ssl": "1"}),
+            parameter_group=rds.ParameterGroup(self, "Parameters", engine=engine, parameters=PARAMETERS),
             ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,  # one of the roots in the functions' zips
             storage_type=rds.StorageType.GP3,
             allocated_storage=settings.storage_gib,
@@ -38,9 +42,12 @@ class Database(Construct):
             allow_major_version_upgrade=True,
             auto_minor_version_upgrade=True,
             backup_retention=Duration.days(settings.backup_days),
-            deletion_protection=settings.deletion_protection,
+            # Never on here: a protected instance cannot be deleted when the first deployment is rolled back.
+            deletion_protection=None if settings.keep_backups else False,
             removal_policy=settings.removal_policy,
-            delete_automated_backups=not settings.deletion_protection,
+            delete_automated_backups=not settings.keep_backups,
+            cloudwatch_logs_exports=list(LOG_EXPORTS),
+            monitoring_interval=Duration.seconds(settings.monitoring_seconds),
         )
         self._acknowledge(settings)
 
@@ -62,5 +69,12 @@ class Database(Construct):
         )
         if not settings.multi_az:
             acknowledge(self.instance, "RDS3", reason="this stage may be down for a while; prod has two zones")
-        if not settings.deletion_protection:
-            acknowledge(self.instance, "RDS10", reason="this stage is made to be thrown away; prod is protected")
+        if settings.monitoring_seconds:
+            acknowledge(
+                self.instance, ENHANCED_MONITORING, reason="what RDS needs to write its metrics; AWS maintains it"
+            )
+        acknowledge(
+            self.instance,
+            "RDS10",
+            reason="dev is made to be thrown away; prod is protected by Custom::DeletionProtection after the migration",
+        )

@@ -7,6 +7,7 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct
 
 from infra.nag import BASIC_EXECUTION, acknowledge, acknowledge_invoke
+from infra.python_function import PythonFunction
 from infra.settings import LogSettings
 
 POLL_EVERY = Duration.seconds(5)
@@ -20,8 +21,8 @@ class Framework(cr.Provider):
         scope: Construct,
         construct_id: str,
         *,
-        on_event: lambda_.Function,
-        is_complete: lambda_.Function | None = None,
+        on_event: PythonFunction,
+        is_complete: PythonFunction | None = None,
         total_timeout: Duration | None = None,
         settings: LogSettings,
     ) -> None:
@@ -44,6 +45,8 @@ class Framework(cr.Provider):
         )
         for handler in filter(None, (on_event, is_complete)):
             acknowledge_invoke(self, handler)
+            # The framework's functions, and so the custom resource, exist only while the handler's log group does.
+            self.node.add_dependency(handler.own_log_group)
         if is_complete:
             self._acknowledge_waiter()
 

@@ -6,6 +6,7 @@ from constructs import IConstruct
 
 BASIC_EXECUTION = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]"
 VPC_EXECUTION = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole]"
+ENHANCED_MONITORING = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]"
 ANY_RESOURCE = "IAM5[Resource::*]"
 
 
@@ -21,3 +22,11 @@ def acknowledge_invoke(construct: IConstruct, function: lambda_.Function) -> Non
         raise TypeError(f"{function.node.path} has no function in it")
     finding = f"IAM5[Resource::<{Stack.of(function).get_logical_id(child)}.Arn>:*]"
     acknowledge(construct, finding, reason="the wildcard stands for the versions of this one function")
+
+
+def acknowledge_wildcard(construct: IConstruct, arn: str, *, reason: str) -> None:
+    """Accept a resource with a wildcard in a policy; the finding has `<…>` for what is known at deployment."""
+    resolved = Stack.of(construct).resolve(arn)
+    parts = [resolved] if isinstance(resolved, str) else resolved["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
+    acknowledge(construct, f"IAM5[Resource::{text}]", reason=reason)

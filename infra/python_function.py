@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import Duration
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -12,7 +13,7 @@ from infra import bundling
 from infra.bundling import Bundle
 from infra.function_environment import FunctionEnvironment
 from infra.nag import ANY_RESOURCE, BASIC_EXECUTION, VPC_EXECUTION, acknowledge
-from infra.settings import Architecture, FunctionSettings
+from infra.settings import Architecture, FunctionSettings, LogSettings
 
 ARCHITECTURES = {Architecture.ARM64: lambda_.Architecture.ARM_64, Architecture.X86_64: lambda_.Architecture.X86_64}
 
@@ -61,17 +62,41 @@ class PythonFunction(lambda_.Function):
             timeout=program.timeout,
             memory_size=program.memory_mib,
             tracing=lambda_.Tracing.ACTIVE,
-            log_group=logs.LogGroup(
-                scope,
-                f"{construct_id}Logs",
-                retention=settings.logs.retention,
-                removal_policy=settings.logs.removal_policy,
-            ),
             vpc=place.vpc if place else None,
             vpc_subnets=place.subnets if place else None,
             allow_all_outbound=False if place else None,
         )
+        self.own_log_group = self._create_log_group(settings.logs)
         self._acknowledge(in_vpc=place is not None)
+
+    def _create_log_group(self, settings: LogSettings) -> logs.LogGroup:
+        """Create `/aws/lambda/<function name>`, which CDK's Provider framework names in its failure messages.
+
+        Lambda itself must not create it: before CloudFormation does, the deployment would fail with "already exists",
+        and a log line that arrives after the deletion would leave a group without retention.
+        """
+        self.node.try_remove_child("LogGroup")  # CDK's own under this name; it takes no retention
+        self.add_to_role_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=["logs:CreateLogGroup"],
+                resources=[
+                    Stack.of(self).format_arn(
+                        service="logs",
+                        resource="log-group",
+                        resource_name="/aws/lambda/*",
+                        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                    )
+                ],
+            )
+        )
+        return logs.LogGroup(
+            self,
+            "LogGroup",
+            log_group_name=f"/aws/lambda/{self.function_name}",
+            retention=settings.retention,
+            removal_policy=settings.removal_policy,
+        )
 
     def _acknowledge(self, *, in_vpc: bool) -> None:
         acknowledge(

@@ -15,7 +15,7 @@ from infra.errors import InfraError
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "lock-timeout"),
-    *("baseline", "allow-ahead", "rerun"),
+    *("baseline", "allow-ahead", "rerun", "protection"),
 )
 LOCK_TIMEOUT_SECONDS = 3.0
 LONGEST_LOCK_TIMEOUT_SECONDS = 300
@@ -28,6 +28,13 @@ class Stage(StrEnum):
 
     DEV = "dev"
     PROD = "prod"
+
+
+class Protection(StrEnum):
+    """Whether the stack and the database of `prod` are protected; `off` comes before the stack is destroyed."""
+
+    ON = "on"
+    OFF = "off"
 
 
 class Architecture(StrEnum):
@@ -55,7 +62,9 @@ class DatabaseSettings:
     storage_gib: int = 20
     backup_days: int = 21
     multi_az: bool = False
-    deletion_protection: bool = False
+    monitoring_seconds: int = 0  # enhanced monitoring; 0 is off
+    deletion_protection: bool = False  # set after the migration, by Custom::DeletionProtection
+    keep_backups: bool = False  # beyond the life of the instance
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     secret_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
 
@@ -75,6 +84,11 @@ class LogSettings:
 
     retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
+
+    @property
+    def days(self) -> int:
+        """The retention as a number, which CDK does not tell."""
+        return {logs.RetentionDays.ONE_MONTH: 30, logs.RetentionDays.SIX_MONTHS: 180}[self.retention]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +136,7 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
     """Turn the text of CDK's context into settings; raise one `InfraError` that lists everything wrong with it."""
     wrong: list[str] = []
     stage = _choice(Stage, context, key="stage", wrong=wrong)
+    protection = _choice(Protection, context, key="protection", wrong=wrong)
     settings = Settings(
         region=region,
         rds_ca=_rds_ca(context.get("rds-ca"), region, wrong=wrong),
@@ -137,22 +152,31 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
     )
     if wrong:
         raise InfraError("; ".join(wrong))
-    return settings if stage is Stage.DEV else production(settings)
+    return settings if stage is Stage.DEV else production(settings, protected=protection is Protection.ON)
 
 
-def production(settings: Settings) -> Settings:
-    """Harden settings for the `prod` stage: nothing that holds data goes by accident, and one zone may fail."""
+def production(settings: Settings, *, protected: bool = True) -> Settings:
+    """Harden settings for the `prod` stage: nothing that holds data goes by accident, and one zone may fail.
+
+    What is retained is deleted if its creation is rolled back: nothing is in it, and nobody would find it. Without
+    protection, destroying the stack deletes the database and leaves a final snapshot.
+    """
     return replace(
         settings,
         stage=Stage.PROD,
         stack_name="PrivateDatabaseProd",
-        termination_protection=True,
+        termination_protection=protected,
         database=replace(
             settings.database,
             multi_az=True,
-            deletion_protection=True,
-            removal_policy=RemovalPolicy.SNAPSHOT,
-            secret_removal_policy=RemovalPolicy.RETAIN,  # what is restored from the snapshot has this password
+            monitoring_seconds=60,
+            deletion_protection=protected,
+            keep_backups=True,
+            # A final snapshot on the rollback of a first deployment would be left over, and RDS refuses to take one
+            # of an instance whose creation failed.
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if protected else RemovalPolicy.SNAPSHOT,
+            # What is restored from a snapshot has this password.
+            secret_removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         ),
         functions=replace(
             settings.functions,

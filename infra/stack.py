@@ -7,13 +7,15 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from infra.alembic_upgrade import AlembicUpgrade
-from infra.database import Database
+from infra.database import LOG_EXPORTS, Database
+from infra.database_logs import DatabaseLogs
 from infra.database_roles import DatabaseRoles
 from infra.network import Network
 from infra.postgres_function import Login
+from infra.protection import Protection
 from infra.python_function import Place
 from infra.querier import Querier
-from infra.settings import Settings
+from infra.settings import Settings, Stage
 
 
 class PrivateDatabaseStack(Stack):
@@ -32,6 +34,7 @@ class PrivateDatabaseStack(Stack):
         functions, roles = settings.functions, settings.roles
         network = Network(self, "Network", settings=settings.network, log_settings=functions.logs)
         database = Database(self, "Database", vpc=network.vpc, settings=settings.database)
+        DatabaseLogs(self, "DatabaseLogs", instance=database.instance, exports=LOG_EXPORTS, settings=functions)
         place = Place(vpc=network.vpc, subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS))
 
         def login(user: str) -> Login:
@@ -68,6 +71,8 @@ class PrivateDatabaseStack(Stack):
         )
         upgrade.resource.node.add_dependency(database_roles.resource)
         querier.schedule.node.add_dependency(upgrade.resource)
+        if settings.stage is Stage.PROD:
+            self._protect(database, settings)
 
         # `cdk synth` and `cdk deploy` print it. Remove it, or acknowledge it, when the alarms have an action.
         Annotations.of(self).add_warning_v2(
@@ -83,6 +88,13 @@ class PrivateDatabaseStack(Stack):
         CfnOutput(self, "UpgradeSeconds", value=upgrade.seconds)
         CfnOutput(self, "Schema", value=upgrade.schema)
         CfnOutput(self, "DeadLetterQueue", value=querier.dead_letters.queue_url)
+
+    def _protect(self, database: Database, settings: Settings) -> None:
+        """Protect the stack and the database, in a way that a failed first deployment can be rolled back."""
+        parts = [part for part in self.node.children if isinstance(part, Construct)]
+        protection = Protection(self, "Protection", settings=settings.functions)
+        last = protection.protect(database.instance, protected=settings.database.deletion_protection)
+        protection.wrap(parts, last)
 
     @property
     def availability_zones(self) -> list[str]:

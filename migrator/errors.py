@@ -35,3 +35,7 @@ class CancelledError(UpgradeError):
 
 class LockTimeoutError(UpgradeError):
     """Another upgrade held the lock until the time was over."""
+
+
+class ProtectionError(MigratorError):
+    """A protection could not be lifted, or forbids what CloudFormation is about to do."""

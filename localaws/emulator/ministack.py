@@ -17,6 +17,7 @@ from ministack import app as _app
 from ministack.core import iam_evaluator as _iam
 from ministack.core import lambda_runtime as _lambda_runtime
 from ministack.core import responses as _responses
+from ministack.services import cloudformation as _cloudformation
 from ministack.services import ec2 as _ec2
 from ministack.services import lambda_svc as _lambda
 from ministack.services import rds as _rds
@@ -68,6 +69,22 @@ class ResourceType:
 def _run_off_the_loop(resource_type: str) -> None:
     original = _stacks._runs_on_worker_thread  # noqa: SLF001  # the only place where ministack decides it
     _stacks._runs_on_worker_thread = lambda name: name == resource_type or original(name)  # noqa: SLF001
+
+
+def keep_what_undeleted_resources_need() -> None:
+    """Let the deletion of a stack keep what a resource that could not be deleted depends on, as AWS does."""
+    delete = _stacks._delete_resource  # noqa: SLF001  # what every deletion of a resource passes through
+
+    def guarded(kind: str, physical_id: str, properties: Properties, stack_name: str, logical_id: str) -> None:
+        stack = _cloudformation._stacks.get(stack_name)  # noqa: SLF001  # the API does not tell dependencies
+        if stack and stack["StackStatus"] == "DELETE_IN_PROGRESS":
+            there, template = stack["_resources"], stack["_template"]["Resources"]
+            failed = {name for name, found in there.items() if found["ResourceStatus"] == "DELETE_FAILED"}
+            if logical_id in _stacks._with_dependencies(failed - {logical_id}, template, set(there)):  # noqa: SLF001
+                raise ValueError("a resource that depends on it could not be deleted")
+        delete(kind, physical_id, properties, stack_name, logical_id)
+
+    _stacks._delete_resource = guarded  # noqa: SLF001
 
 
 def ec2(action: str, parameters: dict[str, object]) -> str:

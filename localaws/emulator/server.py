@@ -42,6 +42,7 @@ def _complete_ministack(databases: Databases) -> None:
     """Add what the stack needs and ministack lacks."""
     ministack.keep_away_from_docker()
     ministack.trust_only_the_configured_root()
+    ministack.keep_what_undeleted_resources_need()
     ministack.replace_python_executor(execute, ExecutionEnvironment)
     functions.register()
     network.register()

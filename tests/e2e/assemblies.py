@@ -91,6 +91,7 @@ class Assemblies:
         ahead = {**second, "ahead": ADD_COLUMN.format(column="ahead")}
         further = {**ahead, "further": ADD_COLUMN.format(column="further")}
         last = {**further, "slow": SLOW.format(column="slow"), "last": SLOW.format(column="last")}
+        prod = {"stage": "prod"}
         stranger = {"rds-ca": str(Certificates(self._folder / "stranger").ca_path)}
         return {
             "second": self._variant(second),
@@ -100,6 +101,9 @@ class Assemblies:
             "forgetful": self._variant(third),
             "repaired": self._variant(last, change="shorten_invocations"),
             "wrong ca": self._variant(third, context=stranger),
+            "prod broken": self._variant({"broken": BROKEN}, context=prod),
+            "prod": self._variant(second, context=prod),
+            "prod unprotected": self._variant(second, context={**prod, "protection": "off"}),
         }
 
     def _variant(

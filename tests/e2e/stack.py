@@ -20,10 +20,10 @@ class Deployed:
     at: float
 
 
-def status(aws: LocalAws) -> str:
+def status(aws: LocalAws, name: str = STACK) -> str:
     """Return the stack's status; nothing when it is gone."""
     stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
-    return next((stack["StackStatus"] for stack in stacks if stack["StackName"] == STACK), "")
+    return next((stack["StackStatus"] for stack in stacks if stack["StackName"] == name), "")
 
 
 def select(aws: LocalAws, sql: str, *, user: str = "migrator") -> list[tuple[Any, ...]]:

@@ -34,9 +34,16 @@ DATABASE = {
         "DeletionProtection": {"Ref": "Protected"},
     },
 }
+NEEDED = "needed-by-the-database"
 TEMPLATE = {
     "Parameters": {"Protected": {"Type": "String", "Default": "false"}},
-    "Resources": {"Database": DATABASE},
+    "Resources": {
+        "Database": {**DATABASE, "DependsOn": ["Needed"]},
+        "Needed": {
+            "Type": "AWS::SNS::Topic",
+            "Properties": {"TopicName": {"Fn::Sub": f"{NEEDED}-${{AWS::StackName}}"}},
+        },
+    },
 }
 
 
@@ -111,10 +118,18 @@ def test_a_protected_database_is_not_deleted(aws: LocalAws, protected: Database)
     cloudformation.delete_stack(StackName="protected")
     with pytest.raises(WaiterError, match="DELETE_FAILED"):
         cloudformation.get_waiter("stack_delete_complete").wait(StackName="protected", WaiterConfig={"Delay": 1})
+    assert len(topics(aws)) == 1  # what the database depends on is kept with it
     aws.client("rds").modify_db_instance(DBInstanceIdentifier=protected.identifier, DeletionProtection=False)
     cloudformation.delete_stack(StackName="protected")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="protected", WaiterConfig={"Delay": 1})
     assert protected not in aws.databases()
+    assert topics(aws) == []
+
+
+def topics(aws: LocalAws) -> list[str]:
+    """Return the topics that the stack `protected` has made."""
+    found = [topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]]
+    return [arn for arn in found if arn.endswith(f"{NEEDED}-protected")]
 
 
 def test_a_request_signed_with_another_secret_is_refused(aws: LocalAws) -> None:

@@ -1,6 +1,6 @@
 """A synthesized template, asked the way the tests ask."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,21 @@ class Synthesized:
         """Role -> the resources on which it may do this."""
         allowed: dict[str, list[Any]] = {}
         for role, statement in self.statements():
-            if action in listed(statement["Action"]):
+            if statement["Effect"] == "Allow" and action in listed(statement["Action"]):
                 allowed.setdefault(role, []).extend(listed(statement["Resource"]))
         return allowed
+
+    def comes_after(self, name: str) -> set[str]:
+        """Logical ids of everything that a resource waits for: by DependsOn or by reference, and through others."""
+        found: set[str] = set()
+        pending = [name]
+        while pending:
+            waiting = pending.pop()
+            named = set(references(self.resources[waiting].get("Properties", {})))
+            new = (self.depends_on(waiting) | named) & self.resources.keys()
+            pending += new - found
+            found |= new
+        return found
 
     def role_of(self, function_prefix: str) -> str:
         role: str = self.function(function_prefix)["Role"]["Fn::GetAtt"][0]
@@ -61,6 +73,20 @@ class Synthesized:
 
 def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def references(value: object) -> Iterator[str]:
+    """Logical ids in Ref and Fn::GetAtt, at any depth."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, dict):
+        if "Ref" in value:
+            yield value["Ref"]
+        elif "Fn::GetAtt" in value:
+            yield value["Fn::GetAtt"][0]
+        else:
+            yield from references(list(value.values()))
 
 
 def attribute(name: str, attribute_name: str) -> Properties:

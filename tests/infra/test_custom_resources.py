@@ -66,7 +66,7 @@ def test_the_frameworks_functions_stand_outside_the_vpc(dev: Synthesized) -> Non
         for function in dev.of_type("AWS::Lambda::Function").values()
         if function["Handler"].startswith("framework.")
     ]
-    assert len(framework) == 4
+    assert len(framework) == 5
     assert not [function for function in framework if "VpcConfig" in function]
 
 

@@ -22,6 +22,8 @@ from tests.infra.template import Synthesized, attribute
         ("DeletionProtection", False),
         ("StorageType", "gp3"),
         ("AllocatedStorage", "20"),
+        ("MonitoringInterval", 0),
+        ("EnableCloudwatchLogsExports", ["postgresql", "iam-db-auth-error"]),
     ],
 )
 def test_the_instance_is_as_the_design_says(dev: Synthesized, name: str, value: object) -> None:
@@ -43,7 +45,7 @@ def test_the_instance_has_a_security_group_of_its_own(dev: Synthesized) -> None:
 def test_tls_is_forced(dev: Synthesized) -> None:
     parameters = dev.only("AWS::RDS::DBParameterGroup")
     assert parameters["Family"] == "postgres17"
-    assert parameters["Parameters"] == {"rds.force_ssl": "1"}
+    assert parameters["Parameters"] == {"rds.force_ssl": "1", "log_connections": "1"}
     assert dev.only("AWS::RDS::DBInstance")["DBParameterGroupName"] == {"Ref": dev.id_of("AWS::RDS::DBParameterGroup")}
 
 
@@ -68,3 +70,13 @@ def test_what_has_state_says_what_becomes_of_it(dev: Synthesized) -> None:
         if resource["Type"] in stateful
     }
     assert set(policies.values()) == {("Delete", "Delete")}
+
+
+def test_every_log_that_the_database_exports_has_an_end_of_retention(dev: Synthesized) -> None:
+    instance = dev.id_of("AWS::RDS::DBInstance")
+    names = [
+        {"Fn::Join": ["", ["/aws/rds/instance/", {"Ref": instance}, f"/{log}"]]}
+        for log in dev.only("AWS::RDS::DBInstance")["EnableCloudwatchLogsExports"]
+    ]
+    logs = dev.only("Custom::DatabaseLogs")
+    assert (logs["LogGroupNames"], logs["RetentionInDays"]) == (names, "30")

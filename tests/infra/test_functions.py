@@ -17,6 +17,7 @@ OURS = {
     "UpgradeChecker": "migrator.request_handler.on_event",
     "UpgradeMigrator": "migrator.upgrade_handler.is_complete",
     "QuerierFunction": "querier.handler.handler",
+    "DatabaseLogsFunction": "migrator.logs_handler.handler",
 }
 IN_VPC = ("RolesFunction", "UpgradeMigrator", "QuerierFunction")
 USERS = {"RolesFunction": "postgres", "UpgradeMigrator": "migrator", "QuerierFunction": "querier"}
@@ -90,15 +91,55 @@ def test_every_function_of_ours_has_a_name_for_logs_and_metrics(dev: Synthesized
         "UpgradeChecker": "migrator",
         "UpgradeMigrator": "migrator",
         "QuerierFunction": "querier",
+        "DatabaseLogsFunction": "database-logs",
     }
     assert {found["POWERTOOLS_METRICS_NAMESPACE"] for found in environments.values()} == {"PrivateDatabase"}
 
 
-def test_every_function_logs_to_a_group_of_the_stack_and_ours_to_one_of_their_own(dev: Synthesized) -> None:
-    functions = dev.of_type("AWS::Lambda::Function")
-    groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in functions.items()}
-    assert set(groups.values()) <= set(dev.of_type("AWS::Logs::LogGroup"))
-    assert len({groups[dev.id_of("AWS::Lambda::Function", function)] for function in OURS}) == len(OURS)
+def test_the_log_group_that_a_failure_message_names_is_the_one_of_the_function(prod: Synthesized) -> None:
+    for prefix in (*OURS, "ProtectionFunction"):
+        function = prod.id_of("AWS::Lambda::Function", prefix)
+        name = {"Fn::Join": ["", ["/aws/lambda/", {"Ref": function}]]}
+        groups = [group for group in prod.of_type("AWS::Logs::LogGroup").values() if group.get("LogGroupName") == name]
+        assert len(groups) == 1
+        assert "LoggingConfig" not in prod.resources[function]["Properties"]
+
+
+def test_the_functions_of_cdk_log_to_a_group_of_the_stack(dev: Synthesized) -> None:
+    ours = {dev.id_of("AWS::Lambda::Function", prefix) for prefix in OURS}
+    others = [function for name, function in dev.of_type("AWS::Lambda::Function").items() if name not in ours]
+    assert {function["LoggingConfig"]["LogGroup"]["Ref"] for function in others} <= set(
+        dev.of_type("AWS::Logs::LogGroup")
+    )
+
+
+def test_lambda_does_not_create_the_log_group_of_a_function(prod: Synthesized) -> None:
+    """The deployment would fail if Lambda came first; after the deletion, a group without retention would stay."""
+    denied = {
+        role: statement["Resource"]
+        for role, statement in prod.statements()
+        if statement["Effect"] == "Deny" and statement["Action"] == "logs:CreateLogGroup"
+    }
+    assert set(denied) == {prod.role_of(prefix) for prefix in (*OURS, "ProtectionFunction")}
+    assert {resource["Fn::Join"][1][-1] for resource in denied.values()} == {":log-group:/aws/lambda/*"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "function"),
+    [
+        ("Custom::DatabaseRoles", "RolesFunction"),
+        ("Custom::AlembicUpgrade", "UpgradeChecker"),
+        ("Custom::AlembicUpgrade", "UpgradeMigrator"),
+        ("Custom::DatabaseLogs", "DatabaseLogsFunction"),
+        ("Custom::TerminationProtection", "ProtectionFunction"),
+        ("Custom::DeletionProtection", "ProtectionFunction"),
+    ],
+)
+def test_a_custom_resource_waits_for_the_log_group_of_its_function(
+    prod: Synthesized, resource: str, function: str
+) -> None:
+    group = prod.id_of("AWS::Logs::LogGroup", function)
+    assert all(group in prod.comes_after(name) for name in prod.of_type(resource))
 
 
 def test_every_log_group_forgets_after_a_month(dev: Synthesized) -> None:

@@ -7,7 +7,10 @@ import pytest
 from tests.infra.template import Synthesized, attribute, listed
 
 UPGRADE_FRAMEWORK = [f"UpgradeFrameworkframework{part}" for part in ("onEvent", "isComplete", "onTimeout")]
-OUR_FUNCTIONS = ("RolesFunction", "UpgradeChecker", "UpgradeMigrator", "QuerierFunction")
+OUR_FUNCTIONS = (
+    *("RolesFunction", "UpgradeChecker", "UpgradeMigrator", "QuerierFunction", "DatabaseLogsFunction"),
+    "ProtectionFunction",
+)
 
 
 def _login_as(template: Synthesized, user: str) -> Any:
@@ -44,14 +47,14 @@ def test_a_wildcard_resource_is_for_x_ray_alone(dev: Synthesized) -> None:
     anywhere = {
         action
         for _, statement in dev.statements()
-        if "*" in listed(statement["Resource"])
+        if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"])
         for action in listed(statement["Action"])
     }
     assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
-def test_functions_share_no_role(dev: Synthesized) -> None:
-    assert len({dev.role_of(prefix) for prefix in OUR_FUNCTIONS}) == len(OUR_FUNCTIONS)
+def test_functions_share_no_role(prod: Synthesized) -> None:
+    assert len({prod.role_of(prefix) for prefix in OUR_FUNCTIONS}) == len(OUR_FUNCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,29 @@ def test_only_its_framework_or_its_schedule_invokes_a_function(
     allowed = {role for role, resources in dev.who_may("lambda:InvokeFunction").items() if arn in resources}
     assert allowed == {dev.id_of("AWS::IAM::Role", caller) for caller in callers}
     assert not dev.of_type("AWS::Lambda::Permission")
+
+
+def test_the_protection_is_lifted_by_one_function_for_this_stack_and_this_database(prod: Synthesized) -> None:
+    function = prod.role_of("ProtectionFunction")
+    assert prod.who_may("cloudformation:UpdateTerminationProtection") == {function: [{"Ref": "AWS::StackId"}]}
+    may_modify = prod.who_may("rds:ModifyDBInstance")
+    assert list(may_modify) == [function]
+    (instance,) = may_modify[function]
+    assert instance["Fn::Join"][1][-1] == {"Ref": prod.id_of("AWS::RDS::DBInstance")}
+    assert not prod.who_may("rds:DeleteDBInstance")
+
+
+def test_dev_has_nothing_that_could_lift_a_protection(dev: Synthesized) -> None:
+    assert not dev.who_may("cloudformation:UpdateTerminationProtection")
+    assert not dev.who_may("rds:ModifyDBInstance")
+
+
+def test_the_retention_of_logs_is_set_for_those_of_the_database_alone(dev: Synthesized) -> None:
+    allowed = dev.who_may("logs:PutRetentionPolicy")
+    assert list(allowed) == [dev.role_of("DatabaseLogsFunction")]
+    instance = {"Ref": dev.id_of("AWS::RDS::DBInstance")}
+    (groups,) = allowed.values()
+    assert all(instance in group["Fn::Join"][1] for group in groups)
 
 
 def test_the_scheduler_takes_the_role_for_this_account_only(dev: Synthesized) -> None:

@@ -38,6 +38,7 @@ def test_without_context_it_is_the_dev_stage_of_the_design() -> None:
     ("key", "value", "message"),
     [
         ("stage", "staging", "stage is 'staging', allowed is dev or prod"),
+        ("protection", "none", "protection is 'none', allowed is on or off"),
         ("architecture", "mips", "architecture is 'mips', allowed is arm64 or x86_64"),
         ("lock-timeout", "0", "lock-timeout is '0', allowed are seconds up to 300"),
         ("lock-timeout", "301", "lock-timeout is '301', allowed are seconds up to 300"),

@@ -36,6 +36,8 @@ def test_ministack_is_the_version_whose_private_names_were_read() -> None:
     ("function", "expected"),
     [
         (stacks._runs_on_worker_thread, ["resource_type"]),
+        (stacks._delete_resource, ["resource_type", "physical_id", "props", "stack_name", "logical_id"]),
+        (stacks._with_dependencies, ["logical_ids", "res_defs", "remaining"]),
         (provisioners._ec2_apply_tags, ["physical_id", "props", "old_props"]),
         (provisioners._rds_db_instance_attrs, ["instance"]),
         (lambda_svc._execute_function_warm, ["func", "event", "request_id"]),
