@@ -91,30 +91,37 @@ class Assemblies:
         ahead = {**second, "ahead": ADD_COLUMN.format(column="ahead")}
         further = {**ahead, "further": ADD_COLUMN.format(column="further")}
         last = {**further, "slow": SLOW.format(column="slow"), "last": SLOW.format(column="last")}
-        prod = {"stage": "prod"}
+        prod, rerun = {"stage": "prod"}, {"rerun": "after the login was revoked"}
         stranger = {"rds-ca": str(Certificates(self._folder / "stranger").ca_path)}
         return {
             "second": self._variant(second),
             "without grant": self._variant(third, change="forget_grant"),
-            "broken": self._variant({**ahead, "broken": BROKEN}),
-            "other resource": self._variant(further, change="fail_after_upgrade"),
-            "forgetful": self._variant(third),
-            "repaired": self._variant(last, change="shorten_invocations"),
-            "wrong ca": self._variant(third, context=stranger),
+            "rerun": self._variant(second, context=rerun),
+            "broken": self._variant({**ahead, "broken": BROKEN}, context=rerun),
+            "other resource": self._variant(further, context=rerun, change="fail_after_upgrade"),
+            "forgetful": self._variant(third, context=rerun),
+            "repaired": self._variant(last, context=rerun, change="shorten_invocations"),
+            "wrong ca": self._variant(third, context={**rerun, **stranger}),
+            "replaced": self._variant(last, context=rerun, database="replaced"),
             "prod broken": self._variant({"broken": BROKEN}, context=prod),
             "prod": self._variant(second, context=prod),
             "prod unprotected": self._variant(second, context={**prod, "protection": "off"}),
         }
 
     def _variant(
-        self, revisions: Mapping[str, str], *, context: Mapping[str, str] | None = None, change: str | None = None
+        self,
+        revisions: Mapping[str, str],
+        *,
+        context: Mapping[str, str] | None = None,
+        change: str | None = None,
+        database: str | None = None,
     ) -> dict[str, object]:
         """Describe the app with some revisions behind its own, and one of the changes of `apps/variants.py`."""
         project = self._folder / f"project-{'-'.join(revisions)}"
         if not project.exists():
             _copy_project(project, revisions)
         own = {"alembic-project": str(project), **(context or {})}
-        return {"context": {**self._context, **own}, "change": change}
+        return {"context": {**self._context, **own}, "change": change, "database": database}
 
 
 def _copy_project(folder: Path, revisions: Mapping[str, str]) -> None:

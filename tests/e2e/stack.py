@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from localaws.aws import LocalAws
@@ -30,6 +31,25 @@ def select(aws: LocalAws, sql: str, *, user: str = "migrator") -> list[tuple[Any
     with closing(aws.connect(user)) as database, database.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchall()
+
+
+def as_master(aws: LocalAws, sql: str) -> None:
+    """Run a statement as the master user, who alone logs in with a password."""
+    [database] = aws.databases()
+    secrets = aws.client("secretsmanager")
+    [secret] = [entry["ARN"] for entry in secrets.list_secrets()["SecretList"] if entry["Name"].startswith(STACK)]
+    login = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
+    connection = psycopg2.connect(
+        host=database.host,
+        port=database.port,
+        dbname=database.name,
+        user=login["username"],
+        password=login["password"],
+        sslmode="verify-full",
+        sslrootcert=str(aws.ca_path),
+    )
+    with closing(connection), connection, connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 def schema(aws: LocalAws) -> list[tuple[Any, ...]]:

@@ -12,9 +12,9 @@ import pytest
 from localaws.aws import LocalAws
 from localaws.cdk import STACK, Cdk
 from tests.e2e.assemblies import REVISIONS, Assemblies
-from tests.e2e.stack import Deployed, logged_by_migrator, refused, schema, select
+from tests.e2e.stack import Deployed, as_master, logged_by_migrator, refused, schema, select
 
-AHEAD = "the database is ahead of the code and stays there: this is a rollback"
+AHEAD = "the database is ahead of the code and stays there"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,13 @@ def fail(cdk: Cdk, assemblies: Assemblies, name: str) -> Failed:
 
 
 @pytest.fixture(scope="module")
-def stopped_between(upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies) -> Failed:
+def rerun(upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies) -> dict[str, str]:
+    """Deploy the same once more after the migrator's login was revoked, with a new value of `rerun`."""
+    return cdk.deploy(assemblies["rerun"])
+
+
+@pytest.fixture(scope="module")
+def stopped_between(rerun: dict[str, str], cdk: Cdk, assemblies: Assemblies) -> Failed:
     return fail(cdk, assemblies, "broken")
 
 
@@ -56,13 +62,24 @@ def repaired(forgetful: Failed, cdk: Cdk, assemblies: Assemblies) -> dict[str, s
     return cdk.deploy(assemblies["repaired"])
 
 
-def test_a_migrator_that_was_not_granted_to_connect_fails_the_deployment(
+def test_a_migrator_that_was_not_granted_to_connect_fails_the_deployment_and_not_its_rollback(
     aws: LocalAws, upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies
 ) -> None:
+    """The rollback restores the permission, but the role may not log in any more either."""
     before = schema(aws)
+    as_master(aws, "REVOKE rds_iam FROM migrator")
     reason = refused(cdk, assemblies["without grant"])
-    assert 'PAM authentication failed for user "migrator"' in reason
+    assert 'authentication failed for user "migrator"' in reason
+    failed = [entry for entry in logged_by_migrator(aws) if "RollbackWithoutDatabase" in entry]
+    assert [entry["RollbackWithoutDatabase"] for entry in failed] == [[1.0]]
+    as_master(aws, "GRANT rds_iam TO migrator")
     assert schema(aws) == before
+    as_master(aws, "REVOKE rds_iam FROM migrator")
+
+
+def test_a_deployment_with_another_value_of_rerun_repairs_the_login(aws: LocalAws, rerun: dict[str, str]) -> None:
+    assert (rerun["Revision"], rerun["RevisionsApplied"], rerun["Schema"]) == ("second", "0", "at head")
+    aws.connect("migrator").close()
 
 
 def test_a_deployment_that_stops_between_two_revisions_leaves_the_first_and_no_trace_of_the_broken_one(
@@ -91,10 +108,9 @@ def test_a_rollback_below_a_newer_schema_is_warned_of_and_counted(failed_elsewhe
 def test_code_that_has_lost_the_databases_revision_is_refused_with_what_to_do_and_rolled_back(
     forgetful: Failed,
 ) -> None:
-    assert (
-        "the database is at revision further, which is neither in this deployment nor in the one before it:"
-        " deploy a version that has it" in forgetful.reason
-    )
+    assert "the database is at revision further. This deployment lacks ahead (applied 20" in forgetful.reason
+    assert "and adds third on another branch" in forgetful.reason
+    assert "put third after further" in forgetful.reason
     assert forgetful.added | forgetful.removed == set()
     assert warned(forgetful) == [["further"]]
 
@@ -141,6 +157,17 @@ def test_a_database_whose_certificate_is_not_trusted_fails_the_deployment(
     reason = refused(cdk, assemblies["wrong ca"])
     assert "certificate verify failed" in reason
     assert schema(aws) == before
+
+
+def test_a_database_that_a_deployment_replaces_gets_its_roles_and_its_schema_in_the_same_deployment(
+    aws: LocalAws, repaired: dict[str, str], cdk: Cdk, assemblies: Assemblies
+) -> None:
+    before = schema(aws)
+    outputs = cdk.deploy(assemblies["replaced"])
+    assert [database.name for database in aws.databases()] == ["replaced"]
+    assert (outputs["Revision"], outputs["RevisionsApplied"]) == ("last", str(len(REVISIONS) + 5))
+    assert schema(aws) == before
+    assert select(aws, "SELECT count(*) >= 0 FROM queries", user="querier") == [(True,)]
 
 
 def warned(deployment: Failed) -> list[list[str]]:

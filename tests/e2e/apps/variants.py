@@ -1,13 +1,15 @@
 """Synthesizes variants of the app in one process, since starting one costs more than a synthesis.
 
-`python -m tests.e2e.apps.variants FOLDER` reads {name: {"context": {…}, "change": a name in CHANGES or null}} from
-FOLDER/variants.json, leaves an assembly FOLDER/NAME for each, and prints NAME when it is there.
+`python -m tests.e2e.apps.variants FOLDER` reads {name: {"context": {…}, "change": a name in CHANGES or null,
+"database": its name or null}} from FOLDER/variants.json, leaves an assembly FOLDER/NAME for each, and prints NAME when
+it is there.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +23,25 @@ CHECKOUT = Path(__file__).parents[3]
 # Of these the migrator keeps 15 for its reserve, and begins no further revision with less than 30 left: so none
 # begins after a revision that took more than a second.
 SHORT_TIMEOUT_SECONDS = 46
+# Refused logins are retried for two minutes, if the function has them.
+IMPATIENT_TIMEOUT_SECONDS = 17
 
 type Change = Callable[[PrivateDatabaseStack], None]
 
 
 def main(folder: Path) -> None:
     for name, variant in json.loads((folder / "variants.json").read_text()).items():
-        synthesize(folder / name, variant["context"], CHANGES.get(variant["change"]))
+        synthesize(folder / name, variant["context"], CHANGES.get(variant["change"]), variant["database"])
         print(name, flush=True)
 
 
-def synthesize(output: Path, context: Mapping[str, str], change: Change | None) -> None:
-    """Do what app.py does under the CLI, with a change to the stack."""
+def synthesize(output: Path, context: Mapping[str, str], change: Change | None, database: str | None) -> None:
+    """Do what app.py does under the CLI, with a change to the stack, or with another name of the database."""
     flags: dict[str, Any] = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     app = App(context={**flags, **context}, outdir=str(output))
     chosen = settings.parse(context, region=os.environ["CDK_DEFAULT_REGION"])
+    if database:
+        chosen = replace(chosen, database=replace(chosen.database, name=database))
     env = Environment(account=os.environ["CDK_DEFAULT_ACCOUNT"], region=chosen.region)
     stack = PrivateDatabaseStack(app, chosen.stack_name, settings=chosen, env=env)
     if change:
@@ -52,6 +58,9 @@ def forget_grant(stack: PrivateDatabaseStack) -> None:
     if len(kept) == len(document["Statement"]):
         raise AssertionError("the migrator's policy has no rds-db:connect to take away")
     policy.policy_document = {**document, "Statement": kept}
+    function = migrator.node.default_child
+    assert isinstance(function, lambda_.CfnFunction)
+    function.timeout = IMPATIENT_TIMEOUT_SECONDS
 
 
 def fail_after_upgrade(stack: PrivateDatabaseStack) -> None:
