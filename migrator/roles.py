@@ -33,7 +33,7 @@ def converge(connection: Connection, request: RolesRequest, old: RolesRequest | 
     login. Raises RolesError or psycopg2.Error; then nothing has changed.
     """
     with connection, connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL search_path TO {SEARCH_PATH}")
+        _pin_settings(cursor)
         cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
         token_only = _logs_in_by_token_only(cursor)
         managed = _create_missing(cursor, request)
@@ -51,6 +51,13 @@ def converge(connection: Connection, request: RolesRequest, old: RolesRequest | 
         _warn_if_public_may_create(cursor)
         if _logs_in_by_token_only(cursor) and not token_only:
             raise RolesError("the master user would become a member of rds_iam and lose its password login")
+
+
+def _pin_settings(cursor: Cursor) -> None:
+    cursor.execute(f"SET LOCAL search_path TO {SEARCH_PATH}")
+    if _has_membership_options(cursor):
+        # Otherwise the master user might become a member of the roles that it creates, and so of rds_iam.
+        cursor.execute("SET LOCAL createrole_self_grant TO ''")
 
 
 def _create_missing(cursor: Cursor, request: RolesRequest) -> set[str]:
@@ -88,8 +95,12 @@ def _let_work_as(cursor: Cursor, migrator: str, owner: str, database: str) -> No
 
 def _membership_options(cursor: Cursor, options: str) -> str:
     """Return the clause that also repairs a membership that exists with other options."""
-    since_16 = cursor.connection.server_version >= _FIRST_VERSION_WITH_MEMBERSHIP_OPTIONS
-    return f" WITH {options}" if since_16 else ""
+    return f" WITH {options}" if _has_membership_options(cursor) else ""
+
+
+def _has_membership_options(cursor: Cursor) -> bool:
+    version: int = cursor.connection.server_version
+    return version >= _FIRST_VERSION_WITH_MEMBERSHIP_OPTIONS
 
 
 def _retire(cursor: Cursor, request: RolesRequest, old: RolesRequest, database: str) -> None:

@@ -70,6 +70,24 @@ def test_the_role_setup_executes_nothing_that_a_weaker_role_has_planted(cluster:
     assert executed(cluster) == sorted(plant.name for plant in PLANTS if plant.probe)
 
 
+def test_event_triggers_of_the_administrator_see_nothing_that_was_planted(cluster: Cluster) -> None:
+    set_up_roles(cluster)
+    with closing(cluster.connect_with_token("migrator")) as planter:
+        run(planter, "CREATE FUNCTION public.planted() RETURNS bool LANGUAGE sql AS 'SELECT true'")
+    cluster.admin("""
+    CREATE FUNCTION pg_catalog.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF to_regproc('planted') IS NOT NULL THEN
+            RAISE EXCEPTION 'visible';
+        END IF;
+    END $$
+    """)
+    cluster.admin("CREATE EVENT TRIGGER on_ddl ON ddl_command_end EXECUTE FUNCTION pg_catalog.on_ddl()")
+    with cluster.connect_as_master() as master, pytest.raises(errors.RaiseException, match="visible"):
+        run(master, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    set_up_again(cluster)
+
+
 @pytest.mark.parametrize("role", ["migrator", "app_owner", "querier"])
 def test_a_weaker_role_cannot_change_the_sessions_of_others_nor_forge_the_mark(cluster: Cluster, role: str) -> None:
     set_up_roles(cluster)

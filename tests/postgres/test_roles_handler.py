@@ -143,6 +143,13 @@ def test_a_rollback_from_malformed_properties_succeeds(bootstrap: Cluster) -> No
     assert roles_handler.handler(event, Context()) == {"PhysicalResourceId": "database-roles"}
 
 
+def test_a_master_that_grants_itself_the_roles_it_creates_keeps_its_password_login(bootstrap: Cluster) -> None:
+    master = SETTINGS.master_username
+    bootstrap.admin(f"ALTER ROLE {master} IN DATABASE app SET createrole_self_grant = 'set, inherit'")
+    roles_handler.handler(roles_event(), Context())
+    assert bootstrap.admin(f"SELECT pg_has_role('{master}', 'rds_iam', 'USAGE')") == [(False,)]
+
+
 @pytest.fixture
 def rolling_back(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.status = "UPDATE_ROLLBACK_IN_PROGRESS"

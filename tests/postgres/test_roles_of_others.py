@@ -18,7 +18,10 @@ STATEMENTS = {
     ],
     "in rds_iam without a login": ["CREATE ROLE reporter", "GRANT rds_iam TO reporter"],
 }
-LOGIN_BY_TOKEN = ["CREATE ROLE reporter LOGIN CONNECTION LIMIT 7", "GRANT rds_iam TO reporter"]
+LOGIN_BY_TOKEN = [
+    "CREATE ROLE reporter LOGIN NOINHERIT CONNECTION LIMIT 7 PASSWORD 'by hand'",
+    "GRANT rds_iam TO reporter WITH INHERIT TRUE, SET FALSE",
+]
 
 
 def reporter(cluster: Cluster) -> list[tuple[object, ...]]:
