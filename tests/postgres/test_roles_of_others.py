@@ -34,27 +34,21 @@ def reporter(cluster: Cluster) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.fixture(params=list(STATEMENTS.values()), ids=list(STATEMENTS))
-def other_role(cluster: Cluster, request: pytest.FixtureRequest) -> None:
-    """Set up the roles, and let somebody else create one more."""
+@pytest.mark.parametrize(
+    ("statements", "wanted"),
+    [
+        *((statements, WITH_REPORTER) for statements in STATEMENTS.values()),
+        (STATEMENTS["with a password"], RolesRequest("reporter", "migrator", ("querier",))),
+        (STATEMENTS["with a password"], RolesRequest("app_owner", "reporter", ("querier",))),
+    ],
+    ids=[*(f"a user {kind}" for kind in STATEMENTS), "as the owner", "as the migrator"],
+)
+def test_a_deployment_that_names_a_role_of_others_fails_and_rolls_back_without_a_change(
+    cluster: Cluster, statements: list[str], wanted: RolesRequest
+) -> None:
     set_up_roles(cluster)
     with cluster.connect_as_master() as master:
-        run(master, *request.param)
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        WITH_REPORTER,
-        RolesRequest("reporter", "migrator", ("querier",)),
-        RolesRequest("app_owner", "reporter", ("querier",)),
-    ],
-    ids=["as a user", "as the owner", "as the migrator"],
-)
-@pytest.mark.usefixtures("other_role")
-def test_a_deployment_that_names_a_role_of_others_fails_and_rolls_back_without_a_change(
-    cluster: Cluster, wanted: RolesRequest
-) -> None:
+        run(master, *statements)
     before, role = catalog(cluster), reporter(cluster)
     with pytest.raises(RolesError, match=r"role names must be .*\(got 'reporter'\): choose another name"):
         set_up_roles(cluster, wanted, old=REQUEST)
