@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from aws_cdk import CustomResource, Duration
+from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -33,23 +34,44 @@ class DatabaseRoles(Construct):
         users: Sequence[str],
         place: Place,
         settings: FunctionSettings,
+        revoke_public: bool = True,
+        rerun: str = "",
     ) -> None:
-        """Take the master's login; `owner` has the tables, `migrator` works as it, `users` get what revisions grant."""
+        """Take the master's login; `owner` has the tables, `migrator` works as it, `users` get what revisions grant.
+
+        `revoke_public` takes the privileges on the database, and CREATE on schema `public`, from PUBLIC; other
+        applications in the database may need them. A changed `rerun` repeats the setup in an unchanged deployment.
+        """
         super().__init__(scope, construct_id)
         function = PostgresFunction(
             self, "Function", login=login, program=_program(login, master_secret), place=place, settings=settings
         )
         master_secret.grant_read(function)
-        function.connections.allow_to_any_ipv4(ec2.Port.HTTPS, "Secrets Manager, through the NAT gateway")
+        function.add_to_role_policy(_read_stack_status(self))
+        function.connections.allow_to_any_ipv4(
+            ec2.Port.HTTPS, "Secrets Manager and CloudFormation, through the NAT gateway"
+        )
         self.resource = CustomResource(
             self,
             "Resource",
             resource_type="Custom::DatabaseRoles",
             service_token=Framework(self, "Framework", on_event=function, settings=settings.logs).service_token,
             service_timeout=SERVICE_TIMEOUT,
-            properties={"Owner": owner, "Migrator": migrator, "Users": list(users)},
+            properties={
+                "Owner": owner,
+                "Migrator": migrator,
+                "Users": list(users),
+                "RevokePublic": "true" if revoke_public else "false",
+                "Database": login.identity(),
+                "Rerun": rerun,
+            },
         )
         function.usable_before(self.resource)
+
+
+def _read_stack_status(scope: Construct) -> iam.PolicyStatement:
+    """Allow to ask whether the stack is rolling back, which an event does not say."""
+    return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
 
 
 def _program(login: Login, master_secret: secretsmanager.ISecret) -> Program:

@@ -48,6 +48,7 @@ class PrivateDatabaseStack(Stack):
             owner=roles.owner,
             migrator=roles.migrator,
             users=[roles.querier],
+            rerun=settings.upgrade.rerun,
             place=place,
             settings=functions,
         )

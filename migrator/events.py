@@ -115,12 +115,34 @@ def _rolling_back(event: Event) -> bool | None:
 
 
 @dataclass(frozen=True)
+class DatabaseIdentity:
+    """The property that tells a database from another one. Texts that are not known are empty."""
+
+    name: str = ""
+    endpoint: str = ""
+    resource_id: str = ""
+
+    def is_same(self, other: Self) -> bool:
+        """Return whether both are the same database, as far as is known: an endpoint may be renamed, an id never is."""
+        if not (self.name and other.name):
+            return True  # from a release that did not name the database
+        if self.resource_id and other.resource_id:
+            return (self.resource_id, self.name) == (other.resource_id, other.name)
+        return (self.endpoint, self.name) == (other.endpoint, other.name)
+
+
+@dataclass(frozen=True)
 class RolesRequest:
-    """Properties of Custom::DatabaseRoles: who owns the schema, who changes it, who uses it."""
+    """Properties of Custom::DatabaseRoles: who owns the schema, who changes it, who uses it.
+
+    `revoke_public` takes from PUBLIC what PostgreSQL gives it on each database.
+    """
 
     owner: str
     migrator: str
     users: tuple[str, ...] = ()
+    revoke_public: bool = True
+    database: DatabaseIdentity = DatabaseIdentity()
 
     @property
     def logins(self) -> tuple[str, ...]:
@@ -136,7 +158,13 @@ class RolesRequest:
     def from_event(cls, event: Event, key: str = "ResourceProperties") -> Self:
         """Read the properties of a Create or an Update; raises EventError that lists every problem."""
         properties = _Properties(event, key)
-        request = cls(properties.text("Owner"), properties.text("Migrator"), properties.names("Users"))
+        request = cls(
+            owner=properties.text("Owner"),
+            migrator=properties.text("Migrator"),
+            users=properties.names("Users"),
+            revoke_public=properties.flag("RevokePublic", default=True),
+            database=properties.identity("Database"),
+        )
         for name in filter(None, request.roles):
             if len(name.encode()) > _MAX_ROLE_NAME_BYTES or "\0" in name or name.startswith(("pg_", "rds")):
                 properties.problem(
@@ -187,6 +215,20 @@ class _Properties:
         if len(set(value)) != len(value):
             self.problem(name, value, "each name once")
         return tuple(value)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Read a truth value, which CloudFormation sends as a text."""
+        value = self.values.get(name, str(default).lower())
+        if value not in ("true", "false"):
+            self.problem(name, value, "true or false")
+        return value == "true"
+
+    def identity(self, name: str) -> DatabaseIdentity:
+        value = self.values.get(name, {})
+        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+            self.problem(name, value, "a map of texts")
+            return DatabaseIdentity()
+        return DatabaseIdentity(value.get("Name", ""), value.get("Endpoint", ""), value.get("ResourceId", ""))
 
     def problem(self, name: str, value: object, allowed: str) -> None:
         self.wrong[name] = f"{name} is {_shown(value)}, allowed: {allowed}"

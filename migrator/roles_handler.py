@@ -6,14 +6,17 @@ from contextlib import closing
 
 import boto3
 import psycopg2
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger, Tracer, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.errors import EventError
 from migrator.events import Event, RolesRequest, request_type
-from migrator.failure import fail_briefly
-from migrator.roles import converge
+from migrator.failure import brief, fail_briefly
+from migrator.roles import SEARCH_PATH, converge
+from migrator.rollback import is_rolling_back
 from rds_iam.connection import is_refused_login, open_connection, retry_connect
 from rds_iam.deadline import Deadline
 from rds_iam.errors import SettingsError
@@ -22,6 +25,10 @@ from rds_iam.token import generate_token
 
 PHYSICAL_ID = "database-roles"
 _RESERVE_SECONDS = 10.0
+# A rollback does not wait for a server that is down, or for another session's locks.
+_ROLLBACK_SECONDS = 10.0
+# 2 attempts, each up to 5 s to connect and 5 s to read: without an answer, the function would be killed in a rollback.
+_SECRETS_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
 
 logger = Logger()
 tracer = Tracer(auto_patch=False)
@@ -30,33 +37,60 @@ tracer = Tracer(auto_patch=False)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Event, context: LambdaContext) -> dict[str, str]:
-    """Create or converge the roles; a Delete leaves them, since they own and use what is in the database."""
+    """Set up the roles; a Delete leaves them, since they own and use what is in the database."""
     with fail_briefly("roles not set up", logger, metric="RolesFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
-        request = RolesRequest.from_event(event)
-        old = _previous(event) if request_type(event) == "Update" else None
-        deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
-        with closing(_connect_as_master(DatabaseSettings.from_environment(os.environ), deadline)) as connection:
-            converge(connection, request, old)
-        logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins})
+        if is_rolling_back(event):
+            _set_up_if_possible(event)
+        else:
+            _set_up(event, Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS))
         return {"PhysicalResourceId": PHYSICAL_ID}
 
 
-def _previous(event: Event) -> RolesRequest | None:
-    """Read what was asked for before; malformed properties were refused, so that there is nothing to take back."""
+def _set_up_if_possible(event: Event) -> None:
+    """Set up the roles of the deployment that is restored, but never fail: a failed rollback leaves the stack stuck."""
     try:
-        return RolesRequest.from_event(event, "OldResourceProperties")
+        _set_up(event, Deadline.after(_ROLLBACK_SECONDS))
+    except Exception as exc:  # noqa: BLE001 - whatever has happened to the database
+        logger.warning("roles not set up in this rollback", extra={"error": brief(exc)})
+        with single_metric(name="RollbackWithoutDatabase", unit=MetricUnit.Count, value=1):
+            pass  # written on leaving the block
+
+
+def _set_up(event: Event, deadline: Deadline) -> None:
+    request = RolesRequest.from_event(event)
+    old = _previous(event, request) if request_type(event) == "Update" else None
+    with closing(_connect_as_master(DatabaseSettings.from_environment(os.environ), deadline)) as connection:
+        converge(connection, request, old)
+    logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins})
+
+
+def _previous(event: Event, request: RolesRequest) -> RolesRequest | None:
+    """Read what was asked for before, if that was for the same database.
+
+    Malformed properties were refused, so that nothing of them has to be taken back.
+    """
+    try:
+        old = RolesRequest.from_event(event, "OldResourceProperties")
     except EventError:
         return None
+    return old if old.database.is_same(request.database) else None
 
 
 def _connect_as_master(settings: DatabaseSettings, deadline: Deadline) -> Connection:
-    """Log in by password, or by token where the master user was made a member of rds_iam, until the deadline."""
+    """Log in by password, or by token where the master user was made a member of rds_iam, until the deadline.
+
+    The session starts with a safe search path, whatever was set for the role or the database.
+    """
     password = _master_password()
 
     def log_in_with(secret: str) -> Connection:
-        return open_connection(settings, password=secret, application_name=PHYSICAL_ID)
+        server_settings = {
+            "search_path": SEARCH_PATH,
+            "statement_timeout": f"{max(1, int(deadline.seconds_left * 1000))}",
+        }
+        return open_connection(settings, password=secret, application_name=PHYSICAL_ID, server_settings=server_settings)
 
     def attempt() -> Connection:
         try:
@@ -73,5 +107,5 @@ def _master_password() -> str:
     arn = os.environ.get("MASTER_SECRET_ARN")
     if not arn:
         raise SettingsError("bad environment: MASTER_SECRET_ARN is not set")
-    secret = boto3.client("secretsmanager").get_secret_value(SecretId=arn)
+    secret = boto3.client("secretsmanager", config=_SECRETS_CONFIG).get_secret_value(SecretId=arn)
     return str(json.loads(secret["SecretString"])["password"])

@@ -17,11 +17,10 @@ _CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts
 logger = Logger(child=True)
 
 
-def is_rolling_back(event: Event) -> bool:
-    """Return whether the stack that sent the event is rolling back.
+def is_rolling_back(event: Event) -> bool | None:
+    """Return whether the stack that sent the event is rolling back; None if CloudFormation does not tell.
 
-    Needs `cloudformation:DescribeStacks` on the stack. Returns False, after a warning in the log, if CloudFormation
-    does not answer: the caller then treats the event as a new deployment.
+    Needs `cloudformation:DescribeStacks` on the stack.
     """
     if event.get("RequestType") != "Update":
         return False  # a rollback sends Updates and Deletes, and a Delete changes nothing here
@@ -30,5 +29,5 @@ def is_rolling_back(event: Event) -> bool:
         status: str = stacks["Stacks"][0]["StackStatus"]
     except (BotoCoreError, ClientError) as exc:
         logger.warning("the status of the stack cannot be read", extra={"error": str(exc)})
-        return False
+        return None
     return "ROLLBACK" in status

@@ -17,7 +17,14 @@ def _contract(properties: dict[str, Any], **redacted: str) -> dict[str, Any]:
 def test_the_properties_of_the_roles_are_the_contract_with_their_handler(
     dev: Synthesized, snapshot: SnapshotAssertion
 ) -> None:
-    assert _contract(dev.only("Custom::DatabaseRoles")) == snapshot
+    properties = dev.only("Custom::DatabaseRoles")
+    instance = dev.id_of("AWS::RDS::DBInstance")
+    assert properties["Database"] == {
+        "ResourceId": attribute(instance, "DbiResourceId"),
+        "Endpoint": attribute(instance, "Endpoint.Address"),
+        "Name": "app",
+    }
+    assert _contract(properties, Database="<identity>") == snapshot
 
 
 def test_the_properties_of_the_upgrade_are_the_contract_with_its_handler(

@@ -33,9 +33,10 @@ def test_only_the_roles_function_reads_the_master_secret(dev: Synthesized) -> No
     assert not dev.of_type("AWS::SecretsManager::ResourcePolicy")
 
 
-def test_the_function_that_recognises_a_rollback_may_ask_for_the_status_of_its_own_stack(dev: Synthesized) -> None:
-    allowed = dev.who_may("cloudformation:DescribeStacks")
-    assert allowed[dev.role_of("UpgradeChecker")] == [{"Ref": "AWS::StackId"}]
+def test_the_functions_that_recognise_a_rollback_ask_for_the_status_of_their_own_stack_only(dev: Synthesized) -> None:
+    functions = ("UpgradeChecker", "RolesFunction")
+    own_stack = [{"Ref": "AWS::StackId"}]
+    assert dev.who_may("cloudformation:DescribeStacks") == {dev.role_of(name): own_stack for name in functions}
 
 
 def test_no_policy_allows_all_actions_of_a_service_or_database_logins_by_wildcard(dev: Synthesized) -> None:

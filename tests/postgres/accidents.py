@@ -8,6 +8,7 @@ import pytest
 
 from migrator import upgrade_handler
 from rds_iam import connection
+from tests.postgres.functions import become
 from tests.postgres.servers import Cluster
 
 
@@ -16,8 +17,7 @@ def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: 
     monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(connection, "UNREACHABLE_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(upgrade_handler, "_ROLLBACK_SECONDS", 0.3)
-    for name, value in cluster.environ("migrator").items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, cluster, "migrator")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project))
 
 

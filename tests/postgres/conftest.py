@@ -2,6 +2,7 @@
 
 - `postgres`: the server everything is tested on, of the kind and version that `localaws` chooses
 - `authority`: whom the front doors ask; lets in whoever signs with the key in `servers.KEYS`, until a test changes that
+- `without_policy`: a time in which that key may not log in as any user
 - `any_version`: as a `Cluster`, a server of each version we support; a test using it runs once for each
 - `cluster`: the default server as a `Cluster`, with an empty database and no roles from other tests
 - `bootstrapped`: the same after the role bootstrap
@@ -19,6 +20,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
 from tests.postgres.projects import Project
-from tests.postgres.servers import SETTINGS, Cluster
+from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade
 
 VERSIONS = (15, 16, 17, 18)
@@ -48,6 +50,15 @@ VERSIONS = (15, 16, 17, 18)
 @pytest.fixture(scope="session")
 def authority() -> StaticAuthority:
     return servers.authority()
+
+
+@pytest.fixture
+def without_policy(authority: StaticAuthority) -> Iterator[None]:
+    """Let the key sign as before, but allow it to log in as nobody."""
+    key = KEYS["AWS_ACCESS_KEY_ID"]
+    authority.put(key, replace(CREDENTIAL, allow=()))
+    yield
+    authority.put(key, CREDENTIAL)
 
 
 @pytest.fixture(scope="session")

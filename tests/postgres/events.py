@@ -1,7 +1,5 @@
-"""The events that the migrator's handlers get, and the metrics that they leave."""
+"""The events that the migrator's handlers get."""
 
-import json
-from typing import Any
 from uuid import uuid4
 
 from tests.postgres.projects import STACK_ID, Project
@@ -23,14 +21,3 @@ def upgrade_event(
         event["OldResourceProperties"] = {"ScriptsDigest": "0" * 64, "Revisions": list(old)}
         event["RollingBack"] = False
     return event | added
-
-
-def metrics_in(output: str) -> dict[str, float]:
-    """Return the metrics written in CloudWatch's embedded format."""
-    found: dict[str, float] = {}
-    for line in filter(lambda line: '"_aws"' in line, output.splitlines()):
-        document: dict[str, Any] = json.loads(line)
-        (directive,) = document["_aws"]["CloudWatchMetrics"]
-        assert (directive["Namespace"], directive["Dimensions"]) == ("PrivateDatabase", [["service"]])
-        found |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
-    return found

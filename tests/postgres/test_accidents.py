@@ -12,7 +12,8 @@ import pytest
 from migrator import upgrade_handler
 from migrator.errors import MigratorError
 from tests.postgres.accidents import ACCIDENTS, Accident, become_migrator
-from tests.postgres.events import metrics_in, upgrade_event
+from tests.postgres.events import upgrade_event
+from tests.postgres.functions import metrics_in
 from tests.postgres.lambda_context import Context
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster

@@ -1,28 +1,24 @@
 """The handlers as Lambda calls them: environment and event in, answer or exception out."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from migrator import request_handler, roles_handler, upgrade_handler
 from migrator.errors import MigratorError
 from querier import handler as querier_handler
 from rds_iam import connection
 from rds_iam.errors import ConnectError
-from tests.postgres.events import metrics_in, upgrade_event
+from tests.postgres.events import upgrade_event
+from tests.postgres.functions import become, metrics_in
 from tests.postgres.lambda_context import Context
 from tests.postgres.projects import Project
-from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
+from tests.postgres.servers import KEYS, Cluster
 
 UNCHANGED = {"RevisionsApplied": "0", "Invocations": "1", "Seconds": "0.000"}
-OWNER = {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"]}
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +34,6 @@ def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPat
     become(monkeypatch, bootstrapped, "migrator")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project.folder))
     return project
-
-
-def become(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, user: str) -> None:
-    for name, value in cluster.environ(user).items():
-        monkeypatch.setenv(name, value)
 
 
 def test_an_upgrade_answers_with_what_it_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,86 +153,10 @@ def test_a_server_that_another_authority_vouches_for_is_refused(
         upgrade_handler.is_complete(upgrade_event(project), Context())
 
 
-@pytest.fixture
-def without_policy(authority: StaticAuthority) -> Iterator[None]:
-    """Let the key sign as before, but allow it to log in as nobody."""
-    key = KEYS["AWS_ACCESS_KEY_ID"]
-    authority.put(key, replace(CREDENTIAL, allow=()))
-    yield
-    authority.put(key, CREDENTIAL)
-
-
 @pytest.mark.usefixtures("without_policy")
 def test_a_function_without_the_grant_is_refused(project: Project) -> None:
     with pytest.raises(MigratorError, match='PAM authentication failed for user "migrator"'):
         upgrade_handler.is_complete(upgrade_event(project), Context())
-
-
-class Secrets:
-    """Secrets Manager with one secret."""
-
-    def __init__(self, password: str) -> None:
-        self.password = password
-
-    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's spelling
-        assert SecretId == "arn:secret"
-        return {"SecretString": json.dumps({"username": SETTINGS.master_username, "password": self.password})}
-
-
-@pytest.fixture
-def bootstrap(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """Return a database without roles, and make the environment that of the bootstrap."""
-    become(monkeypatch, cluster, SETTINGS.master_username)
-    monkeypatch.setenv("MASTER_SECRET_ARN", "arn:secret")
-    monkeypatch.setattr("boto3.client", lambda _name: Secrets(SETTINGS.master_password))
-    yield cluster
-    cluster.admin(f"REVOKE rds_iam FROM {SETTINGS.master_username}")
-
-
-def roles_event(kind: str = "Create", **properties: object) -> dict[str, object]:
-    event: dict[str, object] = {
-        "RequestType": kind,
-        "PhysicalResourceId": "database-roles",
-        "ResourceProperties": OWNER | properties,
-    }
-    return event | ({"OldResourceProperties": OWNER} if kind == "Update" else {})
-
-
-def test_the_bootstrap_makes_the_roles(bootstrap: Cluster) -> None:
-    assert roles_handler.handler(roles_event(), Context()) == {"PhysicalResourceId": "database-roles"}
-    bootstrap.connect_with_token("migrator").close()
-
-
-def test_the_bootstrap_converges_on_an_update(bootstrap: Cluster) -> None:
-    roles_handler.handler(roles_event(), Context())
-    roles_handler.handler(roles_event("Update", Users=["reporter"]), Context())
-    bootstrap.connect_with_token("reporter").close()
-    with pytest.raises(psycopg2.OperationalError):
-        bootstrap.connect_with_token("querier")
-
-
-def test_the_bootstrap_gets_in_by_token_where_the_master_has_no_password_login(bootstrap: Cluster) -> None:
-    bootstrap.admin(f"GRANT rds_iam TO {SETTINGS.master_username} WITH INHERIT TRUE")
-    roles_handler.handler(roles_event(), Context())
-    bootstrap.connect_with_token("migrator").close()
-
-
-def test_a_rollback_from_malformed_properties_succeeds(bootstrap: Cluster) -> None:
-    event = roles_event("Update") | {"OldResourceProperties": {"Owner": "pg_owner"}}
-    assert roles_handler.handler(event, Context()) == {"PhysicalResourceId": "database-roles"}
-
-
-def test_a_deleted_bootstrap_leaves_the_roles(bootstrap: Cluster) -> None:
-    roles_handler.handler(roles_event(), Context())
-    assert roles_handler.handler(roles_event("Delete"), Context()) == {"PhysicalResourceId": "database-roles"}
-    bootstrap.connect_with_token("migrator").close()
-
-
-@pytest.mark.usefixtures("without_policy")
-def test_a_bootstrap_with_neither_password_nor_token_fails(bootstrap: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("boto3.client", lambda _name: Secrets("wrong"))
-    with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
-        roles_handler.handler(roles_event(), Context())
 
 
 def test_a_failed_write_fails_the_invocation(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from migrator.errors import EventError
 from migrator.events import RolesRequest, UpgradeRequest, request_type
 
 NAMES = ["RequestType", "ResourceProperties", "OldResourceProperties", "ScriptsDigest", "Revisions", "Owner", "Users"]
+NAMES += ["RevokePublic", "Database"]
 VALUES = ["Create", "Update", "Delete", "0" * 64, "app_owner", "\0", "x" * 1000]
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(VALUES)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from migrator.errors import EventError
-from migrator.events import RolesRequest, UpgradeRequest, request_type
+from migrator.events import DatabaseIdentity, RolesRequest, UpgradeRequest, request_type
 
 DIGEST = "0" * 64
 
@@ -46,6 +46,33 @@ def test_a_roles_event_is_read() -> None:
     request = RolesRequest.from_event(roles_event())
     assert request == RolesRequest("app_owner", "migrator", ("querier",))
     assert request.logins == ("migrator", "querier")
+
+
+def test_a_roles_event_carries_the_option_on_public_and_the_identity_of_the_database() -> None:
+    identity = {"Name": "app", "Endpoint": "db.example", "ResourceId": "db-1"}
+    request = RolesRequest.from_event(roles_event(RevokePublic="false", Database=identity, Rerun="1"))
+    assert request.revoke_public is False
+    assert request.database == DatabaseIdentity(name="app", endpoint="db.example", resource_id="db-1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (("app", "a", "db-1"), ("app", "a", "db-1"), True),
+        (("app", "a", "db-1"), ("app", "renamed", "db-1"), True),
+        (("app", "a", "db-1"), ("app", "a", "db-2"), False),
+        (("app", "a", "db-1"), ("other", "a", "db-1"), False),
+        (("app", "a", ""), ("app", "a", "db-1"), True),
+        (("app", "a", ""), ("app", "b", "db-1"), False),
+        (("app", "a", ""), ("app", "b", ""), False),
+        (("", "", ""), ("app", "a", "db-1"), True),
+    ],
+)
+def test_databases_are_compared_by_resource_id_or_else_by_endpoint(
+    first: tuple[str, str, str], second: tuple[str, str, str], same: bool
+) -> None:
+    assert DatabaseIdentity(*first).is_same(DatabaseIdentity(*second)) is same
+    assert DatabaseIdentity(*second).is_same(DatabaseIdentity(*first)) is same
 
 
 @pytest.mark.parametrize("kind", ["create", "", None, 7, ["Create"]])
@@ -95,9 +122,13 @@ def test_an_event_without_properties_is_refused(event: dict[str, object]) -> Non
         ({"Owner": "rds_superuser"}, "not starting with pg_ or rds"),
         ({"Users": ["x" * 64]}, "up to 63 bytes"),
         ({"Users": ["ä" * 32]}, "up to 63 bytes"),
+        ({"RevokePublic": True}, "RevokePublic is True, allowed: true or false"),
+        ({"RevokePublic": "no"}, "RevokePublic is 'no', allowed: true or false"),
+        ({"Database": "app"}, "Database is 'app', allowed: a map of texts"),
+        ({"Database": {"Name": 7}}, "Database is .*, allowed: a map of texts"),
     ],
 )
-def test_bad_role_names_are_refused(properties: dict[str, object], problem: str) -> None:
+def test_bad_properties_of_the_roles_are_refused(properties: dict[str, object], problem: str) -> None:
     with pytest.raises(EventError, match=problem):
         RolesRequest.from_event(roles_event(**properties))
 

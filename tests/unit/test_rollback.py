@@ -43,11 +43,11 @@ def test_the_status_of_the_stack_tells_a_rollback_from_a_deployment(
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "ValidationError"])
-def test_an_update_counts_as_a_deployment_when_cloudformation_does_not_tell(
+def test_the_answer_is_not_known_when_cloudformation_does_not_tell(
     cloudformation: Stubber, caplog: pytest.LogCaptureFixture, code: str
 ) -> None:
     cloudformation.add_client_error("describe_stacks", code)
-    assert is_rolling_back(UPDATE) is False
+    assert is_rolling_back(UPDATE) is None
     assert [record.message for record in caplog.records] == ["the status of the stack cannot be read"]
 
 

@@ -1,0 +1,77 @@
+"""The roles that `Custom::DatabaseRoles` created, told from all others by a comment on the role.
+
+PostgreSQL lets only a role with CREATEROLE comment on a role, and since PostgreSQL 16 only one that also has ADMIN
+OPTION on it. The owner, the migrator and the users have neither. The comment is part of a snapshot.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class in lower case
+from psycopg2.sql import SQL, Identifier, Literal
+
+from migrator.errors import RolesError
+from migrator.events import RolesRequest
+
+# Text after the mark is left to the people who work with the role.
+MARK = "Managed by Custom::DatabaseRoles"
+
+_ROLES = """
+SELECT rolname, pg_catalog.shobj_description(oid, 'pg_authid'),
+    rolcanlogin AND pg_catalog.pg_has_role(oid, 'rds_iam', 'USAGE')
+FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY(%s)
+"""
+_IN_OTHER_DATABASES = """
+SELECT pg_catalog.pg_get_userbyid(privilege.grantee)
+FROM pg_catalog.pg_database, pg_catalog.aclexplode(datacl) AS privilege
+WHERE datname OPERATOR(pg_catalog.<>) pg_catalog.current_database()
+"""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of the server: `managed` if it has the mark, `logs_in_by_token` if RDS lets it log in by IAM token."""
+
+    managed: bool
+    logs_in_by_token: bool
+
+
+def read_roles(cursor: Cursor, names: Iterable[str]) -> dict[str, Role]:
+    """Return those of the roles that exist, by name."""
+    cursor.execute(_ROLES, (list(names),))
+    return {name: Role((comment or "").startswith(MARK), by_token) for name, comment, by_token in cursor.fetchall()}
+
+
+def create_role(cursor: Cursor, name: str) -> None:
+    """Create a role without login and mark it."""
+    cursor.execute(SQL("CREATE ROLE {}").format(Identifier(name)))
+    cursor.execute(SQL("COMMENT ON ROLE {} IS {}").format(Identifier(name), Literal(MARK)))
+
+
+def refuse_unmanaged(request: RolesRequest, roles: Mapping[str, Role]) -> None:
+    """Raise RolesError if a role would have to be changed that `Custom::DatabaseRoles` does not manage.
+
+    A user that logs in by token already needs no change. The owner and the migrator always get memberships or settings.
+    """
+    refused = [
+        name
+        for name in request.roles
+        if name in roles and not roles[name].managed and not (name in request.users and roles[name].logs_in_by_token)
+    ]
+    if refused:
+        raise RolesError(
+            "role names must be unused, or name roles that Custom::DatabaseRoles manages, or, for a user, a login role "
+            f"in rds_iam (got {', '.join(map(repr, refused))}): choose another name, or hand the role over, which ends "
+            f"its login by password: {'; '.join(map(_hand_over_statement, refused))}"
+        )
+
+
+def roles_of_other_databases(cursor: Cursor) -> set[str]:
+    """Return the roles that have privileges on another database of this server, such as another stack's."""
+    cursor.execute(_IN_OTHER_DATABASES)
+    return {str(name) for (name,) in cursor.fetchall()}
+
+
+def _hand_over_statement(name: str) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    return f"COMMENT ON ROLE {quoted} IS '{MARK}'"

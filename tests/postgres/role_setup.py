@@ -1,0 +1,41 @@
+"""Runs of the role setup on a cluster, and the server's catalogs as it leaves them."""
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
+from migrator.events import RolesRequest
+from migrator.roles import converge
+from tests.postgres.servers import Cluster
+
+REQUEST = RolesRequest("app_owner", "migrator", ("querier",))
+
+
+def set_up_roles(cluster: Cluster, request: RolesRequest = REQUEST, old: RolesRequest | None = None) -> None:
+    """Run the role setup as the master user."""
+    with cluster.connect_as_master() as master:
+        converge(master, request, old)
+
+
+def run(connection: Connection, *statements: str) -> list[tuple[object, ...]]:
+    """Execute statements in one transaction; return the rows of the last one."""
+    with connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def privileges(cluster: Cluster) -> list[tuple[object, ...]]:
+    """Return the attributes and memberships of all roles, and who may do what with the database and schema public."""
+    return [
+        *cluster.admin(
+            "SELECT rolname, rolcanlogin, rolinherit, rolcreaterole, rolcreatedb, rolsuper FROM pg_roles ORDER BY 1"
+        ),
+        *cluster.admin("SELECT roleid::regrole::text, member::regrole::text FROM pg_auth_members ORDER BY 1, 2"),
+        *cluster.admin("SELECT datacl::text FROM pg_database WHERE datname = current_database()"),
+        *cluster.admin("SELECT nspacl::text FROM pg_namespace WHERE nspname = 'public'"),
+    ]
+
+
+def catalog(cluster: Cluster) -> list[tuple[object, ...]]:
+    """Return everything that the role setup is to set up."""
+    settings = "SELECT setrole::regrole::text, setconfig::text FROM pg_db_role_setting ORDER BY 1"
+    return [*privileges(cluster), *cluster.admin(settings)]

@@ -1,0 +1,225 @@
+"""The handler of the role setup as Lambda calls it: environment and event in, answer or exception out."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Self
+
+import psycopg2
+import pytest
+
+from migrator import roles_handler
+from migrator.errors import MigratorError
+from rds_iam import connection
+from tests.postgres.functions import become, metrics_in
+from tests.postgres.lambda_context import Context
+from tests.postgres.servers import SETTINGS, Cluster
+
+OWNER = {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"]}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.5)
+
+
+class FakeAws:
+    """The answers of Secrets Manager and CloudFormation."""
+
+    def __init__(self, password: str = SETTINGS.master_password, status: str = "UPDATE_IN_PROGRESS") -> None:
+        self.password = password
+        self.status = status
+
+    def client(self, _service: str, **_options: object) -> Self:
+        return self
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's spelling
+        assert SecretId == "arn:secret"
+        return {"SecretString": json.dumps({"username": SETTINGS.master_username, "password": self.password})}
+
+    def describe_stacks(self, StackName: str) -> dict[str, list[dict[str, str]]]:  # noqa: N803 - AWS's spelling
+        assert StackName == "arn:stack"
+        return {"Stacks": [{"StackStatus": self.status}]}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    aws = FakeAws()
+    monkeypatch.setattr("boto3.client", aws.client)
+    return aws
+
+
+@pytest.fixture
+def bootstrap(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, aws: FakeAws) -> Iterator[Cluster]:
+    """Return a database without roles, and make the environment that of the role setup."""
+    become(monkeypatch, cluster, SETTINGS.master_username)
+    monkeypatch.setenv("MASTER_SECRET_ARN", "arn:secret")
+    yield cluster
+    cluster.admin(f"REVOKE rds_iam FROM {SETTINGS.master_username}")
+
+
+def roles_event(kind: str = "Create", **properties: object) -> dict[str, object]:
+    event: dict[str, object] = {
+        "RequestType": kind,
+        "StackId": "arn:stack",
+        "PhysicalResourceId": "database-roles",
+        "ResourceProperties": OWNER | properties,
+    }
+    return event | ({"OldResourceProperties": OWNER} if kind == "Update" else {})
+
+
+def test_the_bootstrap_makes_the_roles(bootstrap: Cluster) -> None:
+    assert roles_handler.handler(roles_event(), Context()) == {"PhysicalResourceId": "database-roles"}
+    bootstrap.connect_with_token("migrator").close()
+
+
+def test_the_bootstrap_converges_on_an_update(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(), Context())
+    roles_handler.handler(roles_event("Update", Users=["reporter"]), Context())
+    bootstrap.connect_with_token("reporter").close()
+    with pytest.raises(psycopg2.OperationalError):
+        bootstrap.connect_with_token("querier")
+
+
+def test_a_deployment_that_only_asks_to_run_again_repairs_a_revoked_login(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(), Context())
+    with bootstrap.connect_as_master() as master, master, master.cursor() as cursor:
+        cursor.execute("REVOKE rds_iam FROM migrator")
+    roles_handler.handler(roles_event("Update", Rerun="2026-12-01"), Context())
+    bootstrap.connect_with_token("migrator").close()
+
+
+@pytest.mark.parametrize(("old_name", "keeps_login"), [("app", False), ("old", True)])
+def test_roles_that_left_the_list_lose_their_login_unless_the_database_is_another_one(
+    bootstrap: Cluster, old_name: str, keeps_login: bool
+) -> None:
+    roles_handler.handler(roles_event(Users=["querier", "reporter"]), Context())
+    event = roles_event("Update", Database={"Name": "app", "Endpoint": "db.example"})
+    old = {"Database": {"Name": old_name, "Endpoint": "db.example"}, "Users": ["querier", "reporter"]}
+    roles_handler.handler(event | {"OldResourceProperties": OWNER | old}, Context())
+    assert bootstrap.admin("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'reporter'") == [(keeps_login,)]
+
+
+def test_the_option_to_leave_public_alone_is_read(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(RevokePublic="false"), Context())
+    assert bootstrap.admin("SELECT has_database_privilege('public', 'app', 'CONNECT')") == [(True,)]
+
+
+def test_the_masters_session_starts_with_a_pinned_search_path(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(), Context())
+    with closing(bootstrap.connect_with_token("migrator")) as migrator, migrator, migrator.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION public.planted() RETURNS bool LANGUAGE sql AS 'SELECT true'")
+    master = SETTINGS.master_username
+    # A trigger of the administrator, which runs before any statement of the session.
+    bootstrap.admin("""
+    CREATE FUNCTION pg_catalog.on_login() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF session_user = 'postgres' AND to_regproc('planted') IS NOT NULL THEN
+            RAISE EXCEPTION 'executed';
+        END IF;
+    END $$
+    """)
+    bootstrap.admin("CREATE EVENT TRIGGER on_login ON login EXECUTE FUNCTION pg_catalog.on_login()")
+    try:
+        with pytest.raises(psycopg2.OperationalError, match="executed"), bootstrap.connect_as_master():
+            pass
+        for setting in (f"ROLE {master}", "DATABASE app", f"ROLE {master} IN DATABASE app", "ROLE ALL"):
+            bootstrap.admin(f"ALTER {setting} SET search_path = public, pg_catalog")
+        roles_handler.handler(roles_event(Users=["querier", "reporter"]), Context())
+    finally:
+        for setting in (f"ROLE {master}", "ROLE ALL"):
+            bootstrap.admin(f"ALTER {setting} RESET search_path")
+    bootstrap.connect_with_token("reporter").close()
+
+
+def test_the_bootstrap_gets_in_by_token_where_the_master_has_no_password_login(bootstrap: Cluster) -> None:
+    bootstrap.admin(f"GRANT rds_iam TO {SETTINGS.master_username} WITH INHERIT TRUE")
+    roles_handler.handler(roles_event(), Context())
+    bootstrap.connect_with_token("migrator").close()
+
+
+def test_a_rollback_from_malformed_properties_succeeds(bootstrap: Cluster) -> None:
+    event = roles_event("Update") | {"OldResourceProperties": {"Owner": "pg_owner"}}
+    assert roles_handler.handler(event, Context()) == {"PhysicalResourceId": "database-roles"}
+
+
+def test_a_master_that_grants_itself_the_roles_it_creates_keeps_its_password_login(bootstrap: Cluster) -> None:
+    master = SETTINGS.master_username
+    bootstrap.admin(f"ALTER ROLE {master} IN DATABASE app SET createrole_self_grant = 'set, inherit'")
+    roles_handler.handler(roles_event(), Context())
+    assert bootstrap.admin(f"SELECT pg_has_role('{master}', 'rds_iam', 'USAGE')") == [(False,)]
+
+
+@pytest.fixture
+def rolling_back(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    monkeypatch.setattr(roles_handler, "_ROLLBACK_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("rolling_back")
+def test_a_rollback_restores_the_roles_where_it_can(bootstrap: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    roles_handler.handler(roles_event(Users=["reporter"]), Context())
+    event = roles_event("Update") | {"OldResourceProperties": OWNER | {"Users": ["reporter"]}}
+    roles_handler.handler(event, Context())
+    bootstrap.connect_with_token("querier").close()
+    assert "RollbackWithoutDatabase" not in metrics_in(capsys.readouterr().out)
+
+
+ACCIDENTS = {
+    "the server is down": lambda patch, _aws, _cluster: patch.setenv("PGPORT", "1"),
+    "the environment is incomplete": lambda patch, _aws, _cluster: patch.delenv("PGHOST"),
+    "the secret has another password": lambda _patch, aws, _cluster: setattr(aws, "password", "wrong"),
+    "schema public is gone": lambda _patch, _aws, cluster: cluster.admin("DROP SCHEMA public"),
+    "the database is gone": lambda patch, _aws, _cluster: patch.setenv("PGDATABASE", "gone"),
+}
+
+
+@pytest.mark.usefixtures("rolling_back")
+@pytest.mark.parametrize("accident", ACCIDENTS.values(), ids=ACCIDENTS)
+def test_a_rollback_succeeds_with_a_warning_and_a_metric_whatever_has_happened_to_the_database(
+    bootstrap: Cluster,
+    aws: FakeAws,
+    monkeypatch: pytest.MonkeyPatch,
+    accident: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    roles_handler.handler(roles_event(), Context())
+    accident(monkeypatch, aws, bootstrap)
+    answer = roles_handler.handler(roles_event("Update"), Context())
+    assert answer == {"PhysicalResourceId": "database-roles"}
+    assert metrics_in(capsys.readouterr().out) == {"RollbackWithoutDatabase": 1}
+    assert "roles not set up in this rollback" in [
+        record.message for record in caplog.records if record.levelname == "WARNING"
+    ]
+
+
+@pytest.mark.usefixtures("rolling_back")
+def test_a_rollback_does_not_wait_for_another_session(bootstrap: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    roles_handler.handler(roles_event(), Context())
+    with bootstrap.connect_as_master() as other, other, other.cursor() as cursor:
+        cursor.execute("ALTER ROLE migrator CONNECTION LIMIT 7")
+        roles_handler.handler(roles_event("Update"), Context())
+    assert metrics_in(capsys.readouterr().out) == {"RollbackWithoutDatabase": 1}
+
+
+def test_an_update_that_is_not_a_rollback_fails_when_the_database_cannot_be_reached(
+    bootstrap: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles_handler.handler(roles_event(), Context())
+    monkeypatch.setenv("PGDATABASE", "gone")
+    with pytest.raises(MigratorError, match='database "gone" does not exist'):
+        roles_handler.handler(roles_event("Update"), Context())
+
+
+def test_a_deleted_bootstrap_leaves_the_roles(bootstrap: Cluster) -> None:
+    roles_handler.handler(roles_event(), Context())
+    assert roles_handler.handler(roles_event("Delete"), Context()) == {"PhysicalResourceId": "database-roles"}
+    bootstrap.connect_with_token("migrator").close()
+
+
+@pytest.mark.usefixtures("without_policy")
+def test_a_bootstrap_with_neither_password_nor_token_fails(bootstrap: Cluster, aws: FakeAws) -> None:
+    aws.password = "wrong"
+    with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
+        roles_handler.handler(roles_event(), Context())
