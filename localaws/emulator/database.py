@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from localaws.emulator.ministack import (
     Properties,
     ResourceType,
     account_and_region,
+    after_database_action,
     database_attributes,
     database_instance,
 )
@@ -35,6 +37,10 @@ class Databases:
 
     def register(self) -> None:
         """Put a PostgreSQL behind every DB instance that CloudFormation makes from now on."""
+        after_database_action("StopDBInstance", lambda identifier: self._change(identifier, RunningPostgres.suspend))
+        after_database_action("StartDBInstance", lambda identifier: self._change(identifier, RunningPostgres.resume))
+        after_database_action("RebootDBInstance", lambda identifier: self._change(identifier, RunningPostgres.restart))
+        after_database_action("DeleteDBInstance", self._stop)
         record_only = ResourceType.registered(TYPE)
         if record_only.update is None:
             raise RuntimeError(f"ministack no longer updates {TYPE}")
@@ -89,6 +95,11 @@ class Databases:
         record["Endpoint"].update(Address=server.host, Port=server.port)
         self._write_report()
         log.info("%s is PostgreSQL %s (%s) on port %s", identifier, server.server_version, server.kind, server.port)
+
+    def _change(self, identifier: str, change: Callable[[RunningPostgres], None]) -> None:
+        """Change the server behind an instance. An instance that CloudFormation did not make has none."""
+        if server := self.running.get(identifier):
+            change(server)
 
     def _stop(self, identifier: str) -> None:
         server = self.running.pop(identifier, None)

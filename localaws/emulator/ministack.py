@@ -114,6 +114,20 @@ def database_attributes(record: dict[str, Any]) -> Attributes:
     return attributes
 
 
+def after_database_action(action: str, follow: Callable[[str], None]) -> None:
+    """Call `follow` with the instance's identifier after each call of an action of RDS's API that succeeds."""
+    original = _rds._ACTION_MAP[action]  # noqa: SLF001  # RDS's dispatch table; the names in it are AWS's
+
+    def act(parameters: dict[str, Any]) -> Any:  # ministack's answer, handed on as it is
+        instance = _rds._resolve_instance(_rds._p(parameters, "DBInstanceIdentifier"))  # noqa: SLF001  # name or ARN
+        answer = original(parameters)
+        if instance and answer[0] < 400:  # noqa: PLR2004  # HTTP's boundary
+            follow(instance["DBInstanceIdentifier"])
+        return answer
+
+    _rds._ACTION_MAP[action] = act  # noqa: SLF001  # ministack runs the actions in threads of their own
+
+
 def secret_name(arn: str) -> str:
     """Return the name under which ministack keeps a secret."""
     name, _ = _secrets._resolve(arn)  # noqa: SLF001  # a secret's name cannot be cut out of its ARN

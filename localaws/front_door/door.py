@@ -36,6 +36,7 @@ class Order:
     """What a front door is asked to be. `authority` and `auth_log` are paths, `login_seconds` what a login may take."""
 
     entrance: Entrance
+    port: int
     certificate: str
     key: str
     authority: str
@@ -59,13 +60,11 @@ class FrontDoor:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._tls.load_cert_chain(order.certificate, order.key)
-        self._port = 0
 
-    async def open(self) -> int:
-        """Begin to serve; return the port."""
-        self._server = await asyncio.start_server(self._serve, HOST, 0, backlog=WAITING_CLIENTS)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self._port
+    async def open(self) -> None:
+        """Begin to serve."""
+        port = self._order.port
+        self._server = await asyncio.start_server(self._serve, HOST, port, backlog=WAITING_CLIENTS, reuse_address=True)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve one connection; whatever happens in it, it ends here."""
@@ -134,7 +133,7 @@ class FrontDoor:
         token = await wire.read_password(reader)
         try:
             principal = await authority_line.ask(
-                self._order.authority, user=login.user, token=token, host=HOST, port=self._port
+                self._order.authority, user=login.user, token=token, host=HOST, port=self._order.port
             )
         except Refused as reason:
             raise bad_token(login, reason) from reason

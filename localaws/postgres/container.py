@@ -91,6 +91,15 @@ class ContainerServer:
         self._keeper.ask(mode)
         wait_until_ready(self.entrance, self.obituary)
 
+    def suspend(self) -> None:
+        """Stop the server and keep its data."""
+        self._keeper.ask("stop")
+
+    def resume(self) -> None:
+        """Start the server after `suspend()` and wait until it is back."""
+        self._keeper.ask("start")
+        wait_until_ready(self.entrance, self.obituary)
+
     def stop(self) -> None:
         """Remove the container."""
         self._keeper.stop()

@@ -2,7 +2,7 @@
 
 Its standard input is a pipe whose other end only the starter holds: when that closes, by `stop()` or because the
 starter was killed, the server is stopped and its folder removed. The first line says what to keep; each further one
-asks for a restart, or whether the server is alive. Every line is answered.
+asks for a stop that keeps the data, a start, a restart, or whether the server is alive. Every line is answered.
 """
 
 import json
@@ -22,8 +22,12 @@ PATIENCE = 20  # seconds a server may take to stop
 class Charge(Protocol):
     """What is kept."""
 
-    def restart(self, mode: str) -> None:
-        """Stop it as `mode` says and start it again."""
+    def halt(self, mode: str) -> None:
+        """Stop the server as `mode` says, and keep its data."""
+        ...
+
+    def start(self) -> None:
+        """Start the server again after `halt()`."""
         ...
 
     def alive(self) -> bool:
@@ -42,9 +46,12 @@ class ServerProcess:
         self._command, self._identity, self._log = command, identity, log
         self._server = self._start()
 
-    def restart(self, mode: str) -> None:
-        """Signal the server and start it again when it has ended."""
+    def halt(self, mode: str) -> None:
+        """Signal the server and wait for its end."""
         self._stop(SIGNALS[mode])
+
+    def start(self) -> None:
+        """Start the server on the data that it left."""
         self._server = self._start()
 
     def alive(self) -> bool:
@@ -82,12 +89,15 @@ class NamedContainer:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def restart(self, mode: str) -> None:
-        """Signal the server and start the container again when it has ended."""
+    def halt(self, mode: str) -> None:
+        """Signal the server and wait until the container has ended."""
         container = self._find()
         container.kill(SIGNALS[mode])
         container.wait(timeout=PATIENCE)
-        container.start()
+
+    def start(self) -> None:
+        """Start the container again, with the data in it."""
+        self._find().start()
 
     def alive(self) -> bool:
         """Say whether the container runs."""
@@ -126,8 +136,14 @@ def main() -> None:
 def _obey(charge: Charge, order: str) -> str:
     if order == "status":
         return "alive" if charge.alive() else "dead"
-    charge.restart(order)
-    return "restarted"
+    if order == "start":
+        charge.start()
+    elif order == "stop":
+        charge.halt("fast")
+    else:
+        charge.halt(order)
+        charge.start()
+    return "done"
 
 
 def _answer(line: str) -> None:

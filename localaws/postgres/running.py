@@ -1,6 +1,7 @@
 """A running server with its front door."""
 
 import dataclasses
+import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,9 +46,11 @@ class RunningPostgres:
             self.server_version = make_rds_like(server.entrance, settings)
             line = AuthorityLine(authority, folder / "authority")
             undo.callback(line.stop)
-            door = Child(FRONT_DOOR, dataclasses.asdict(self._order(folder, certificates)), log=folder / "door.log")
-            undo.callback(door.stop)
-            self.port = int(door.first_answer)
+            reserved = undo.enter_context(reserved_port())
+            self.port: int = reserved.getsockname()[1]
+            self._order = dataclasses.asdict(self._describe_door(folder, certificates))
+            self._door: Child | None = self._open_door()
+            undo.callback(self._close_door)
             self._undo = undo.pop_all()
 
     def auth_log(self) -> list[str]:
@@ -67,14 +70,35 @@ class RunningPostgres:
         """Restart the server, `immediate` as after a crash. The front door stays open meanwhile."""
         self._server.restart(mode)
 
+    def suspend(self) -> None:
+        """Stop the server and refuse connections, as a stopped instance does. The data stays."""
+        if self._door:
+            self._close_door()
+            self._server.suspend()
+
+    def resume(self) -> None:
+        """Start the server after `suspend()`, at the same port and with its data."""
+        if self._door is None:
+            self._server.resume()
+            self._door = self._open_door()
+
     def stop(self) -> None:
         """Close the front door, stop the server and throw its data away."""
         self._undo.close()
 
-    def _order(self, folder: Path, certificates: Certificates) -> Order:
+    def _open_door(self) -> Child:
+        return Child(FRONT_DOOR, self._order, log=self._log.with_name("door.log"))
+
+    def _close_door(self) -> None:
+        door, self._door = self._door, None
+        if door:
+            door.stop()
+
+    def _describe_door(self, folder: Path, certificates: Certificates) -> Order:
         certificate, key = certificates.issue([HOST, "localhost"])
         return Order(
             entrance=self._server.entrance,
+            port=self.port,
             certificate=str(certificate),
             key=str(key),
             authority=str(folder / "authority"),
@@ -91,6 +115,14 @@ class RunningPostgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def reserved_port() -> socket.socket:
+    """Return a socket that keeps a port for the front door. The socket never listens, so connections are refused."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind((HOST, 0))
+    return reserved
 
 
 def private_folder() -> Path:

@@ -32,6 +32,14 @@ class Server(Protocol):
         """Restart it: `fast` says goodbye to its clients, `immediate` is like a crash."""
         ...
 
+    def suspend(self) -> None:
+        """Stop the server and keep its data."""
+        ...
+
+    def resume(self) -> None:
+        """Start the server after `suspend()`."""
+        ...
+
     def stop(self) -> None:
         """Stop it and throw its data away."""
         ...

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import boto3
@@ -98,6 +99,24 @@ def test_a_database_lets_its_master_in_by_password_over_tls_only(aws: LocalAws, 
     psycopg2.connect(f"{where} sslmode=verify-full sslrootcert={aws.ca_path}").close()
     with pytest.raises(psycopg2.OperationalError, match="no encryption"):
         psycopg2.connect(f"{where} sslmode=disable")
+
+
+def test_a_stopped_database_refuses_connections_until_it_is_started_and_keeps_its_data(
+    aws: LocalAws, protected: Database
+) -> None:
+    where = f"host={protected.host} port={protected.port} dbname=app user=postgres password={PASSWORD} sslmode=require"
+    open_session = psycopg2.connect(where)
+    with open_session, open_session.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    aws.client("rds").stop_db_instance(DBInstanceIdentifier=protected.identifier)
+    with pytest.raises(psycopg2.OperationalError, match="Connection refused"):
+        psycopg2.connect(where)
+    with pytest.raises(psycopg2.OperationalError), open_session.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    aws.client("rds").start_db_instance(DBInstanceIdentifier=protected.identifier)
+    with closing(psycopg2.connect(where)) as session, session.cursor() as cursor:
+        cursor.execute("SELECT answer FROM kept")
+        assert cursor.fetchall() == [(42,)]
 
 
 def test_an_interrupted_demo_leaves_nothing_running() -> None:

@@ -10,6 +10,7 @@ import pytest
 from localaws.certificates import Certificates
 from localaws.front_door.door import FrontDoor, Order
 from localaws.front_door.entrance import Entrance
+from localaws.postgres.settings import free_port
 from tests.postgres.doors import GSSENC_REQUEST, SSL_REQUEST, Door, answer, startup
 
 CANCEL = 80877102
@@ -108,6 +109,7 @@ def order(folder: Path, *, login_seconds: float) -> Order:
     nowhere = Entrance(trusted={"host": str(folder), "port": 1}, password_port=1)
     return Order(
         entrance=nowhere,
+        port=free_port(),
         certificate=str(certificate),
         key=str(key),
         authority=str(folder / "nobody"),
@@ -120,8 +122,8 @@ def order(folder: Path, *, login_seconds: float) -> Order:
 
 async def knock(order: Order, sent: bytes) -> bytes:
     """Open the door, send something, return the whole answer."""
-    port = await FrontDoor(order).open()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await FrontDoor(order).open()
+    reader, writer = await asyncio.open_connection("127.0.0.1", order.port)
     writer.write(sent)
     try:
         return await asyncio.wait_for(reader.read(), 10)
