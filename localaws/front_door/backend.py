@@ -30,7 +30,7 @@ class Backend:
 
         Raises psycopg2.Error while the server cannot be asked.
         """
-        return await self._roles.is_iam_role(user)
+        return _is_utf8(user) and await self._roles.is_iam_role(user)
 
     async def open_for_password(self) -> Stream:
         """Open a connection on which the server will ask for a password."""
@@ -65,6 +65,11 @@ class Backend:
             context.load_cert_chain(*authority.issue_client(user))
             self._tls[user] = context
         return self._tls[user]
+
+
+def _is_utf8(name: str) -> bool:
+    """Say whether a role can have this name: in a database in UTF-8 none has other bytes."""
+    return not any("\udc80" <= character <= "\udcff" for character in name)
 
 
 class _Roles:

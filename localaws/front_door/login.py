@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from localaws.front_door import wire
+from localaws.front_door.startup import StartupMessage
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,11 @@ class Login:
     encrypted: bool
 
     @classmethod
-    def read(cls, request: wire.Request, client: StreamWriter) -> Self:
-        """Read a StartupMessage; raise Rejected when it is none."""
-        try:
-            parameters = request.parameters()
-        except wire.Malformed as error:
-            raise Rejected(wire.PROTOCOL_VIOLATION, str(error)) from error
+    def of(cls, startup: StartupMessage, client: StreamWriter) -> Self:
+        """Return the login that a client asks for."""
         return cls(
-            user=parameters["user"],
-            database=parameters.get("database") or parameters["user"],
+            user=startup.user,
+            database=startup.database,
             peer=client.get_extra_info("peername")[0],
             encrypted=is_encrypted(client),
         )
@@ -62,6 +59,13 @@ def bad_token(login: Login, reason: Exception) -> Rejected:
 def server_unavailable(login: Login, error: Exception) -> Rejected:
     """Return the rejection while the server behind the door is not there."""
     return Rejected(wire.CANNOT_CONNECT_NOW, "the database system is starting up", f"{login}: {error}")
+
+
+def asked_again(request: wire.Request, newest_minor: int) -> Rejected:
+    """Return the rejection of a request for encryption where the server takes no more of them."""
+    version = f"{request.code >> 16}.{request.code & 0xFFFF}"
+    message = f"unsupported frontend protocol {version}: server supports 3.0 to 3.{newest_minor}"
+    return Rejected(wire.FEATURE_NOT_SUPPORTED, message)
 
 
 def is_encrypted(client: StreamWriter) -> bool:

@@ -2,6 +2,7 @@
 
 import struct
 from asyncio import StreamReader
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 SSL_REQUEST = 80877103
@@ -10,15 +11,16 @@ CANCEL_REQUEST = 80877102
 PROTOCOL_MAJOR = 3
 
 LENGTH_SIZE = 4  # a length counts itself
-LONGEST_STARTUP = 10_000  # as in the server
+SHORTEST_STARTUP, LONGEST_STARTUP = 8, 10_000  # as in the server
 LONGEST_PASSWORD = 65_535
 
 ASK_FOR_PASSWORD = b"R" + struct.pack("!II", 8, 3)  # AuthenticationCleartextPassword
-ACCEPT_TLS, DECLINE_GSSENC = b"S", b"N"
+ACCEPT_TLS, DECLINE = b"S", b"N"
 
 INVALID_AUTHORIZATION = "28000"
 CANNOT_CONNECT_NOW = "57P03"
 PROTOCOL_VIOLATION = "08P01"
+FEATURE_NOT_SUPPORTED = "0A000"
 
 
 class Malformed(Exception):  # noqa: N818 - says what the bytes are
@@ -32,30 +34,15 @@ class Request:
     code: int
     packet: bytes
 
-    def parameters(self) -> dict[str, str]:
-        """Read a StartupMessage's parameters."""
-        if self.code >> 16 != PROTOCOL_MAJOR:
-            raise Malformed(f"unsupported frontend protocol {self.code >> 16}.{self.code & 0xFFFF}")
-        fields = self.packet[8:].split(b"\0")
-        if fields[-2:] != [b"", b""] or len(fields) % 2:
-            raise Malformed("invalid startup packet layout: expected terminator as last byte")
-        try:
-            texts = [field.decode() for field in fields[:-2]]
-        except UnicodeDecodeError:
-            raise Malformed("startup packet is not UTF-8") from None
-        parameters = dict(zip(texts[::2], texts[1::2], strict=True))
-        if not parameters.get("user"):
-            raise Malformed("no PostgreSQL user name specified in startup packet")
-        return parameters
 
-
-async def read_request(reader: StreamReader) -> Request:
+async def read_request(read_exactly: Callable[[int], Awaitable[bytes]]) -> Request:
     """Read a packet without a type byte."""
-    head = await reader.readexactly(8)
-    length, code = struct.unpack("!II", head)
-    if not len(head) <= length <= LONGEST_STARTUP:
+    head = await read_exactly(LENGTH_SIZE)
+    length = int.from_bytes(head)
+    if not SHORTEST_STARTUP <= length <= LONGEST_STARTUP:
         raise Malformed("invalid length of startup packet")
-    return Request(code, head + await reader.readexactly(length - len(head)))
+    body = await read_exactly(length - LENGTH_SIZE)
+    return Request(int.from_bytes(body[:4]), head + body)
 
 
 async def read_password(reader: StreamReader) -> str:
@@ -69,8 +56,15 @@ async def read_password(reader: StreamReader) -> str:
     return password[:-1].decode(errors="replace")
 
 
-def fatal(sqlstate: str, message: str) -> bytes:
+def fatal(sqlstate: str, message: str, detail: str = "") -> bytes:
     """Return an ErrorResponse that ends the connection."""
-    fields = {"S": "FATAL", "V": "FATAL", "C": sqlstate, "M": message}
-    body = b"".join(f"{name}{value}\0".encode() for name, value in fields.items()) + b"\0"
-    return b"E" + struct.pack("!I", len(body) + 4) + body
+    fields = {"S": "FATAL", "V": "FATAL", "C": sqlstate, "M": message, "D": detail}
+    texts = "".join(f"{name}{value}\0" for name, value in fields.items() if value)
+    body = texts.encode(errors="surrogateescape") + b"\0"
+    return b"E" + struct.pack("!I", len(body) + LENGTH_SIZE) + body
+
+
+def early_data(encryption: str) -> bytes:
+    """Return what the server answers to bytes that came before the encryption that the client has asked for."""
+    detail = "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack."
+    return fatal(PROTOCOL_VIOLATION, f"received unencrypted data after {encryption} request", detail)

@@ -99,6 +99,7 @@ class RunningPostgres:
         return Order(
             entrance=self._server.entrance,
             port=self.port,
+            server_version=self.server_version,
             certificate=str(certificate),
             key=str(key),
             authority=str(folder / "authority"),

@@ -3,16 +3,18 @@
 import socket
 import ssl
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from socket import socket as Socket  # noqa: N812 - Door has a method of that name
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from localaws.postgres import RunningPostgres
-from tests.postgres.servers import KEYS, REGION, SETTINGS
+from tests.postgres.servers import KEYS, REGION, SETTINGS, quoted
 from tests.signing import Signer
 
 SIGNER = Signer(KEYS["AWS_ACCESS_KEY_ID"], KEYS["AWS_SECRET_ACCESS_KEY"], KEYS["AWS_SESSION_TOKEN"])
@@ -65,9 +67,20 @@ class Door:
             user=user, host=host or self.postgres.host, port=port or self.postgres.port, region=region, at=at
         )
 
+    def behind(self) -> Socket:
+        """Open a bare connection to the server itself."""
+        return socket.create_connection((self.postgres.host, self.postgres._server.entrance.password_port), timeout=20)
+
     def socket(self) -> socket.socket:
         """Open a bare connection."""
         return socket.create_connection((self.postgres.host, self.postgres.port), timeout=20)
+
+    def direct_tls(self, protocols: list[str]) -> ssl.SSLSocket:
+        """Begin with TLS, without a request for it, and offer `protocols` by ALPN."""
+        context = ssl.create_default_context(cafile=self.postgres.ca_path)
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        return context.wrap_socket(self.socket(), server_hostname=self.postgres.host)
 
     def tls(self) -> ssl.SSLSocket:
         """Open a bare connection and ask for TLS on it."""
@@ -76,6 +89,16 @@ class Door:
         assert plain.recv(1) == b"S"
         context = ssl.create_default_context(cafile=self.postgres.ca_path)
         return context.wrap_socket(plain, server_hostname=self.postgres.host)
+
+
+@contextmanager
+def iam_role(door: Door, name: str) -> Iterator[None]:
+    """Make a role that logs in by token, for a while."""
+    door.postgres.admin(f"CREATE ROLE {quoted(name)} LOGIN IN ROLE rds_iam")
+    try:
+        yield
+    finally:
+        door.postgres.admin(f"DROP ROLE {quoted(name)}")
 
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
@@ -101,6 +124,25 @@ def answer(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return b"".join(pieces)
+
+
+def first_messages(connection: socket.socket) -> list[bytes]:
+    """Return the messages up to the first that is about authentication."""
+    messages = []
+    while True:
+        head = receive(connection, 5)
+        messages.append(head + receive(connection, int.from_bytes(head[1:]) - 4))
+        if head[:1] in (b"R", b"E"):
+            return messages
+
+
+def receive(connection: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size:
+        piece = connection.recv(size - len(received))
+        assert piece, f"the connection ended after {received!r}"
+        received += piece
+    return received
 
 
 def query(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
