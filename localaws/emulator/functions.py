@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from localaws.emulator.ministack import Properties, ResourceType, end_environments
+from localaws.emulator.ministack import Properties, ResourceType, account_and_region
+from localaws.lambda_runtime import environments
 
 TYPE = "AWS::Lambda::Function"
 
@@ -13,6 +14,6 @@ def register() -> None:
 
     def delete(name: str, properties: Properties) -> None:
         theirs.delete(name, properties)
-        end_environments(name)
+        environments.end_of_function(name, account_and_region())
 
     ResourceType(theirs.create, delete, theirs.update).register(TYPE)

@@ -1,4 +1,4 @@
-"""Every name of ministack's that is not public and that we use, each with its reason: here and nowhere else.
+"""Every name of ministack's that is not public and that we use: here, and in ministack_runtime.py, nowhere else.
 
 ministack is pinned to one version for this. `tests/unit/test_localaws_ministack.py` says what we assume of these
 names; when a new version fails it, this file is where to look. Importing it imports ministack, which reads its
@@ -15,11 +15,9 @@ from typing import Any
 
 from ministack import app as _app
 from ministack.core import iam_evaluator as _iam
-from ministack.core import lambda_runtime as _lambda_runtime
 from ministack.core import responses as _responses
 from ministack.services import cloudformation as _cloudformation
 from ministack.services import ec2 as _ec2
-from ministack.services import lambda_svc as _lambda
 from ministack.services import rds as _rds
 from ministack.services import secretsmanager as _secrets
 from ministack.services.cloudformation import provisioners as _provisioners
@@ -161,46 +159,6 @@ def is_allowed(access_key: str, *, action: str, resource_arn: str, account: str,
             principal_keys=principal.keys,
         )
         return principal.arn, _iam.evaluate(context, principal.policies, *principal.limits).decision
-
-
-ExecutionEnvironmentBase = _lambda_runtime.Worker
-"""What ministack's pool of execution environments holds, leases and kills."""
-
-acquire_environment = _lambda_runtime.acquire_worker
-release_environment = _lambda_runtime.release_worker
-execution_credentials = _lambda_runtime.execution_credentials
-kill_execution_environments = _lambda_runtime.reset
-trace_id = _lambda._xray_trace_id_for_invocation  # noqa: SLF001  # X-Ray's header for a function with tracing on
-
-
-def end_environments(function: str) -> None:
-    """Kill the execution environments of a function in the account and region of the running request."""
-    account, region = account_and_region()
-    _lambda_runtime.invalidate_worker(function, account=account, region=region)
-
-
-def replace_python_executor(
-    executor: Callable[[dict[str, Any], Any, str], dict[str, Any]], environment: type[Any]
-) -> None:
-    """Run Python functions by `executor`, in pooled `environment`s; Node.js functions stay with ministack.
-
-    ministack runs Python functions with its own interpreter and packages, in its own environment variables, and
-    answers every exception with the same errorType.
-    """
-    original_execute = _lambda._execute_function_warm  # noqa: SLF001  # what every invocation passes through
-    original_class = _lambda_runtime._worker_class_for  # noqa: SLF001  # what the pool makes
-
-    def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
-        runs_python = function["config"]["Runtime"].startswith("python")
-        answer: dict[str, Any] = (executor if runs_python else original_execute)(function, event, request_id)
-        return answer
-
-    def class_for(config: dict[str, Any]) -> type[Any]:
-        chosen: type[Any] = environment if config["Runtime"].startswith("python") else original_class(config)
-        return chosen
-
-    _lambda._execute_function_warm = execute  # noqa: SLF001
-    _lambda_runtime._worker_class_for = class_for  # noqa: SLF001
 
 
 def trust_only_the_configured_root() -> None:

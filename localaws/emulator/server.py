@@ -13,8 +13,18 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from localaws.certificates import Certificates
-from localaws.emulator import functions, ministack, network, secrets
+from localaws.emulator import (
+    asynchronous,
+    functions,
+    ministack,
+    ministack_runtime,
+    network,
+    secrets,
+    state_machines,
+)
 from localaws.emulator.database import Databases
+from localaws.emulator.schedules import Scheduler
+from localaws.lambda_runtime import environments
 from localaws.lambda_runtime.execution import ExecutionEnvironment, execute
 from localaws.run import STATE, Run
 
@@ -33,7 +43,7 @@ def serve(run: Run, listener: int, *, keep: bool) -> None:
         # Not asyncio.run: it would wait for the server's end, and that for whoever keeps a connection open.
         asyncio.new_event_loop().run_until_complete(_serve_until_stopped(listener, keep=keep))
     finally:
-        ministack.kill_execution_environments()
+        environments.end_all()
         databases.stop()
         shutil.rmtree(run.temporary, ignore_errors=True)
 
@@ -43,8 +53,12 @@ def _complete_ministack(databases: Databases) -> None:
     ministack.keep_away_from_docker()
     ministack.trust_only_the_configured_root()
     ministack.keep_what_undeleted_resources_need()
-    ministack.replace_python_executor(execute, ExecutionEnvironment)
+    ministack_runtime.replace_python_executor(execute, ExecutionEnvironment)
+    environments.register()
+    asynchronous.register()
+    Scheduler().register()
     functions.register()
+    state_machines.register()
     network.register()
     secrets.register()
     databases.register()

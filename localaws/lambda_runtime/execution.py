@@ -12,14 +12,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from localaws.emulator import ministack
+from localaws.emulator import ministack_runtime
+from localaws.lambda_runtime import environments
 from localaws.lambda_runtime.interpreter import Interpreter, Outcome
 
 
-class ExecutionEnvironment(ministack.ExecutionEnvironmentBase):  # type: ignore[misc]  # ministack is untyped
+class ExecutionEnvironment(ministack_runtime.ExecutionEnvironmentBase):  # type: ignore[misc]  # ministack is untyped
     """One unpacked zip and its interpreter, kept from invocation to invocation as Lambda does.
 
-    ministack's pool ends it by `_proc` and removes the folder `_tmpdir`, when the function is changed or removed.
+    It is ended by `_proc` and the folder `_tmpdir` is removed, after the function was changed or when it is removed.
     """
 
     config: dict[str, Any]
@@ -34,7 +35,7 @@ class ExecutionEnvironment(ministack.ExecutionEnvironmentBase):  # type: ignore[
                     event,
                     request_id,
                     function_arn=self.config["FunctionArn"],
-                    trace_id=ministack.trace_id(self.config),
+                    trace_id=ministack_runtime.trace_id(self.config),
                     timeout=float(self.config.get("Timeout", 3)),
                 )
             return _in_ministacks_shape(outcome, interpreter.new_log_lines())
@@ -67,14 +68,14 @@ class ExecutionEnvironment(ministack.ExecutionEnvironmentBase):  # type: ignore[
 def execute(function: dict[str, Any], event: object, request_id: str) -> dict[str, Any]:
     """Run an invocation in a free execution environment of the function."""
     config = function["config"]
-    environment, _ = ministack.acquire_environment(
+    environment, _ = ministack_runtime.acquire_environment(
         config["FunctionName"], config, function["code_zip"], qualifier=config.get("Version", "$LATEST")
     )
     try:
         outcome: dict[str, Any] = environment.run(event, request_id)
         return outcome
     finally:
-        ministack.release_environment(environment)
+        environments.release(environment)
 
 
 def variables(config: Mapping[str, Any], folder: Path) -> dict[str, str]:
@@ -95,7 +96,7 @@ def variables(config: Mapping[str, Any], folder: Path) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TZ": ":UTC",
         "_HANDLER": config["Handler"],
-        **ministack.execution_credentials(dict(config)),
+        **ministack_runtime.execution_credentials(dict(config)),
     }
     of_this_machine = {  # where the APIs are, whom to trust for them, and a home instead of the developer's
         "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],

@@ -21,6 +21,13 @@ def alive(pids: Iterable[int]) -> set[int]:
     return {pid for pid in pids if _state(pid) not in ("", "Z")}
 
 
+def processes_of(function: str) -> set[int]:
+    """Return the process ids of a function's execution environments, whose folders are named after it."""
+    listed = subprocess.run(["ps", "-axwwo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    lines = (line.strip().partition(" ") for line in listed.splitlines())
+    return {int(pid) for pid, _, command in lines if f"/{function[-30:]}-" in command}
+
+
 def wait_until_gone(pids: Iterable[int], seconds: float) -> set[int]:
     """Wait until none lives; return those that still do after so long."""
     deadline = time.monotonic() + seconds

@@ -1,4 +1,7 @@
-"""What `localaws/emulator/ministack.py` assumes of ministack's private names: no new version changes them unseen."""
+"""What `ministack.py` and `ministack_runtime.py` in `localaws/emulator/` assume of ministack's private names.
+
+No new version of ministack changes them unseen.
+"""
 
 import inspect
 import os
@@ -13,7 +16,7 @@ os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing it writes files,
 
 from ministack import app
 from ministack.core import iam_evaluator, lambda_runtime, responses
-from ministack.services import ec2, lambda_svc, rds, secretsmanager
+from ministack.services import ec2, eventbridge, lambda_svc, rds, scheduler, secretsmanager, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
 from localaws.emulator import ministack, network
@@ -57,6 +60,24 @@ def test_ministack_is_the_version_whose_private_names_were_read() -> None:
         (rds._p, ["params", "key", "default"]),
         (rds._resolve_instance, ["db_id"]),
         (secretsmanager._resolve, ["secret_id", "use_arn_scope"]),
+        (lambda_runtime.kill_workers, ["workers"]),
+        (lambda_runtime._account_region_from_function_config, ["config"]),
+        (lambda_svc.invoke_async_with_retry, ["func", "event"]),
+        (lambda_svc._get_func_record_for_ref, ["function_ref"]),
+        (lambda_svc._execution_record_for_config, ["func", "config"]),
+        (lambda_svc._execute_function_with_config_scope, ["func", "event"]),
+        (eventbridge._dispatch_to_sqs, ["spec", "payload", "sqs_parameters"]),
+        (eventbridge._invoke_target, ["target", "event", "rule", "view"]),
+        (eventbridge._pattern_event_view, ["event"]),
+        (eventbridge._parse_rate_seconds, ["expr"]),
+        (eventbridge._parse_cron_fields, ["expr"]),
+        (eventbridge._cron_next_fire, ["fields", "after_dt"]),
+        (scheduler._tick_schedules, []),
+        (scheduler._to_epoch, ["value"]),
+        (scheduler._at_time_epoch, ["expr"]),
+        (stepfunctions._run_execution, ["exec_arn"]),
+        (stepfunctions._scaled_sleep, ["seconds"]),
+        (stepfunctions._stop_execution, ["data"]),
         (app._docker_socket_present, []),
     ],
     ids=lambda value: getattr(value, "__qualname__", None),
@@ -72,10 +93,26 @@ def test_what_is_replaced_is_looked_up_in_its_module_each_time() -> None:
     assert "_worker_class_for(" in inspect.getsource(lambda_runtime.acquire_worker), HINT
     assert "_execute_function_warm(" in inspect.getsource(lambda_svc._execute_function_dispatch), HINT
     assert "is_root_access_key(" in inspect.getsource(iam_evaluator._is_root_key), HINT
+    assert "kill_workers(" in inspect.getsource(lambda_runtime.invalidate_worker), HINT
+    assert "release_worker(worker)" in inspect.getsource(lambda_svc._execute_function_warm), HINT
+    assert "acquire_worker(" in inspect.getsource(lambda_svc._execute_function_warm), HINT
+    assert "invoke_async_with_retry(" in inspect.getsource(lambda_svc._invoke), HINT
+    assert "_SCHEDULE_TICK_INTERVAL" in inspect.getsource(scheduler._ticker_loop), HINT
+    assert "_tick_schedules(" in inspect.getsource(scheduler._ticker_loop), HINT
+    assert "_run_execution" in inspect.getsource(stepfunctions._start_execution), HINT
+    assert "_scaled_sleep(" in inspect.getsource(stepfunctions._execute_task), HINT
     assert "_docker_socket_present(" in inspect.getsource(app._reaper_docker_client), HINT
 
 
-@pytest.mark.parametrize("name", ["AWS::RDS::DBInstance", "AWS::SecretsManager::Secret", "AWS::Lambda::Function"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS::RDS::DBInstance",
+        "AWS::SecretsManager::Secret",
+        "AWS::Lambda::Function",
+        "AWS::StepFunctions::StateMachine",
+    ],
+)
 def test_the_types_that_are_wrapped_can_be_made_changed_and_removed(name: str) -> None:
     assert ministack.ResourceType.registered(name).update, HINT
 

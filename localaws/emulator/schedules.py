@@ -1,0 +1,144 @@
+"""EventBridge Scheduler: which schedules are due, and what they deliver. ministack knows no context attributes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from localaws.emulator import asynchronous
+from localaws.emulator import ministack_runtime as runtime
+from localaws.emulator.ministack_runtime import Schedule, Scope
+
+LOOK_EVERY_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+type Key = tuple[Scope, str]
+type Version = tuple[object, ...]
+"""What changes when a schedule is changed, or removed and made again."""
+
+
+@dataclass
+class Scheduler:
+    """The times at which the schedules are due next."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _due: dict[Key, tuple[Version, datetime | None]] = field(default_factory=dict)
+
+    def register(self) -> None:
+        """Serve all schedules."""
+        runtime.replace_scheduler(self.fire_what_is_due, LOOK_EVERY_SECONDS)
+
+    def fire_what_is_due(self) -> None:
+        """Invoke the target of every schedule that is due, once for each time that it was due."""
+        now = self.now()
+        for scope, name, schedule in runtime.schedules():
+            due = self._next(scope, name, schedule)
+            ended = (end := runtime.epoch_of(schedule.get("EndDate"))) is not None and now.timestamp() > end
+            if due and due <= now and not ended:
+                following = after(schedule, due)
+                self._due[scope, name] = _version(schedule), following
+                if schedule.get("State") == "ENABLED":
+                    _fire(scope, schedule, due)
+                ended = following is None
+            if ended and schedule.get("ActionAfterCompletion") == "DELETE":
+                runtime.remove_schedule(scope, name)
+
+    def _next(self, scope: Scope, name: str, schedule: Schedule) -> datetime | None:
+        version, due = self._due.get((scope, name), ((), None))
+        if version != _version(schedule):
+            due = first(schedule)
+            self._due[scope, name] = _version(schedule), due
+        return due
+
+
+def first(schedule: Schedule) -> datetime | None:
+    """Return the first time at which a schedule is due."""
+    changed = _utc(schedule["LastModificationDate"])
+    start = runtime.epoch_of(schedule.get("StartDate"))
+    begin = max(changed, _utc(start)) if start is not None else changed
+    at = runtime.at_epoch(schedule["ScheduleExpression"])
+    if at is not None:
+        return _in_zone(schedule, _utc(at))
+    return after(schedule, begin)
+
+
+def after(schedule: Schedule, time: datetime) -> datetime | None:
+    """Return the next time after `time`; None if there is no further one, or the expression is not known."""
+    expression = schedule["ScheduleExpression"]
+    if seconds := runtime.rate_seconds(expression):
+        return time + timedelta(seconds=seconds)
+    fields = runtime.cron_fields(expression)
+    if fields is None:
+        return None
+    local: datetime | None = runtime.next_of_cron(fields, time.astimezone(_zone(schedule)))
+    return local and local.astimezone(UTC)
+
+
+def fill_in(text: str, *, schedule_arn: str, due: datetime, execution: str) -> str:
+    """Replace the context attributes in the input of a target."""
+    attributes = {
+        "schedule-arn": schedule_arn,
+        "scheduled-time": f"{due:%Y-%m-%dT%H:%M:%SZ}",
+        "execution-id": execution,
+        "attempt-number": "1",  # the emulator's Lambda takes every event, so that there is no second attempt
+    }
+    for name, value in attributes.items():
+        text = text.replace(f"<aws.scheduler.{name}>", value)
+    return text
+
+
+def _fire(scope: Scope, schedule: Schedule, due: datetime) -> None:
+    target = schedule["Target"]
+    event = {
+        "EventId": str(uuid.uuid4()),
+        "Source": "aws.scheduler",
+        "DetailType": "Scheduled Event",
+        "Detail": "{}",
+        "Time": due.timestamp(),
+        "Resources": [schedule["Arn"]],
+        "Account": scope[0],
+        "Region": scope[1],
+    }
+    with runtime.request_scope(*scope):
+        text = target.get("Input") or runtime.default_event(event)
+        text = fill_in(text, schedule_arn=schedule["Arn"], due=due, execution=secrets.token_hex(8))
+        if ":lambda:" in target["Arn"]:
+            _invoke(target, text)
+        else:
+            runtime.deliver({**target, "Input": text}, event, schedule)
+
+
+def _invoke(target: dict[str, Any], text: str) -> None:
+    """Hand the event to Lambda, which retries it; what Lambda does not take goes to the schedule's dead letters."""
+    function = runtime.function_of(target["Arn"])
+    payload = json.loads(text)
+    if function:
+        asynchronous.invoke(function, payload)
+        return
+    log.warning("the target %s of a schedule does not exist", target["Arn"])
+    if queue := (target.get("DeadLetterConfig") or {}).get("Arn"):
+        runtime.send_to_queue(queue, payload)
+
+
+def _version(schedule: Schedule) -> Version:
+    return schedule["CreationDate"], schedule["LastModificationDate"], schedule["ScheduleExpression"]
+
+
+def _in_zone(schedule: Schedule, time: datetime) -> datetime:
+    """Read a time without a zone, taken for UTC, as one of the schedule's zone."""
+    return time.replace(tzinfo=_zone(schedule)).astimezone(UTC)
+
+
+def _zone(schedule: Schedule) -> ZoneInfo:
+    return ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
+
+
+def _utc(epoch: float) -> datetime:
+    return datetime.fromtimestamp(epoch, UTC)

@@ -1,0 +1,23 @@
+"""State machines whose executions end with them, as on AWS.
+
+Names repeat in the emulator: an execution that went on would poll the functions of the next stack of the same name.
+"""
+
+from __future__ import annotations
+
+from localaws.emulator import ministack_runtime
+from localaws.emulator.ministack import Properties, ResourceType
+
+TYPE = "AWS::StepFunctions::StateMachine"
+
+
+def register() -> None:
+    """Stop the executions of every state machine that CloudFormation removes from now on."""
+    ministack_runtime.end_stopped_executions()
+    theirs = ResourceType.registered(TYPE)
+
+    def delete(arn: str, properties: Properties) -> None:
+        ministack_runtime.stop_executions(arn)
+        theirs.delete(arn, properties)
+
+    ResourceType(theirs.create, delete, theirs.update).register(TYPE)

@@ -1,0 +1,164 @@
+"""Invocations that fail, or that outlive their function's code: what Lambda, Scheduler and Step Functions do then."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from localaws.aws import LocalAws
+from tests.e2e.processes import processes_of
+from tests.e2e.waiting import wait_until
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+FAILING = "def handler(event, context):\n    print('attempt')\n    raise LookupError('no database')\n"
+SLOW = """
+import os, time
+
+def handler(event, context):
+    time.sleep(event)
+    return {{"answer": {answer!r}, "pid": os.getpid()}}
+"""
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Functions of one test, with a role that may do nothing."""
+
+    aws: LocalAws
+    role: str
+    names: list[str]
+
+    def create(self, name: str, code: str) -> str:
+        """Make a function and return its ARN."""
+        self.names.append(name)
+        created = self.aws.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="index.handler",
+            Role=self.role,
+            Timeout=30,
+            Code={"ZipFile": zipped(code)},
+        )
+        arn: str = created["FunctionArn"]
+        return arn
+
+
+def zipped(code: str) -> bytes:
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w") as archive:
+        archive.writestr("index.py", code)
+    return result.getvalue()
+
+
+@pytest.fixture(scope="module")
+def role(aws: LocalAws) -> str:
+    iam = aws.client("iam")
+    arn: str = iam.create_role(RoleName="invocations", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    return arn
+
+
+@pytest.fixture
+def functions(aws: LocalAws, role: str) -> Iterator[Functions]:
+    made = Functions(aws, role, [])
+    yield made
+    for name in made.names:
+        aws.client("lambda").delete_function(FunctionName=name)
+
+
+@pytest.fixture
+def queue(aws: LocalAws) -> Iterator[tuple[str, str]]:
+    """Return the URL and the ARN of a queue."""
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    yield url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.delete_queue(QueueUrl=url)
+
+
+def message(aws: LocalAws, url: str) -> Any:
+    """Wait for a message and return its body."""
+    sqs = aws.client("sqs")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for received in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
+            return json.loads(received["Body"])
+    raise AssertionError("no message came")
+
+
+def test_a_scheduled_run_that_fails_is_retried_and_its_event_goes_to_the_destination(
+    aws: LocalAws, functions: Functions, queue: tuple[str, str]
+) -> None:
+    url, destination = queue
+    arn = functions.create("fails", FAILING)
+    aws.client("lambda").put_function_event_invoke_config(
+        FunctionName="fails", MaximumRetryAttempts=2, DestinationConfig={"OnFailure": {"Destination": destination}}
+    )
+    due = (datetime.now(UTC) + timedelta(seconds=1)).replace(microsecond=0)
+    attributes = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")
+    schedule = aws.client("scheduler").create_schedule(
+        Name="once",
+        ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+        ActionAfterCompletion="DELETE",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": arn,
+            "RoleArn": functions.role,
+            "Input": json.dumps({name: f"<aws.scheduler.{name}>" for name in attributes}),
+        },
+    )
+    record = message(aws, url)
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+    assert record["responsePayload"]["errorType"] == "LookupError"
+    execution = record["requestPayload"].pop("execution-id")
+    assert len(execution) == 16
+    assert record["requestPayload"] == {
+        "schedule-arn": schedule["ScheduleArn"],
+        "scheduled-time": f"{due:%Y-%m-%dT%H:%M:%SZ}",
+        "attempt-number": "1",
+    }
+    assert aws.logs("fails").count("attempt") == 3
+    assert aws.client("scheduler").list_schedules(NamePrefix="once")["Schedules"] == []
+
+
+def test_an_invocation_in_flight_survives_changes_of_its_function_and_its_environment_ends_after_it(
+    aws: LocalAws, functions: Functions
+) -> None:
+    functions.create("slow", SLOW.format(answer="old"))
+    with ThreadPoolExecutor(1) as pool:
+        in_flight = pool.submit(aws.invoke, "slow", 3)
+        time.sleep(1)
+        aws.client("lambda").update_function_code(FunctionName="slow", ZipFile=zipped(SLOW.format(answer="new")))
+        aws.client("lambda").update_function_configuration(FunctionName="slow", Timeout=20)
+        answer, old = aws.invoke("slow", 0)["answer"], processes_of("slow")
+        assert answer == "new"
+        assert not in_flight.done()
+        survivor = in_flight.result()
+    assert survivor["answer"] == "old"
+    assert survivor["pid"] in old
+    wait_until(lambda: survivor["pid"] not in processes_of("slow"))
+    assert len(processes_of("slow")) == 1
+
+
+def test_an_attempt_after_a_change_runs_the_new_code(aws: LocalAws, functions: Functions) -> None:
+    functions.create("mended", FAILING)
+    aws.client("lambda").invoke(FunctionName="mended", InvocationType="Event", Payload=b"{}")
+    wait_until(lambda: "attempt" in aws.logs("mended"))
+    mended = zipped("def handler(event, context): print('mended')\n")
+    aws.client("lambda").update_function_code(FunctionName="mended", ZipFile=mended)
+    wait_until(lambda: "mended" in aws.logs("mended"))
