@@ -1,9 +1,9 @@
-"""The command line: `python -m localaws demo | up | deploy | query SQL | env | status | down`."""
+"""The command line: `.venv/bin/python -m localaws demo | up | deploy | query SQL | env | status | down`."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
+import os
 import sys
 from contextlib import closing
 
@@ -13,7 +13,8 @@ from rich.console import Console
 from localaws import cdk, demo
 from localaws.aws import LocalAws
 from localaws.errors import LocalAwsError
-from localaws.run import living_runs
+from localaws.run import COMMAND, living_runs, runs_left_running
+from localaws.shell import shell_lines
 from localaws.steps import Steps
 
 CONSOLE = Console(soft_wrap=True)
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m localaws", description="an AWS on this machine")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="an AWS on this machine")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     story = commands.add_parser("demo", help="deploy, migrate, write a row, destroy")
     story.add_argument("--keep", action="store_true", help="leave it running at the end")
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         ("deploy", _deploy, "deploy the checkout to the one that is running"),
         ("env", _env, "print the variables that point AWS's tools at it"),
         ("status", _status, "tell which are running"),
-        ("down", _down, "stop all that are running"),
+        ("down", _down, "stop all that up and demo --keep left running"),
     ):
         commands.add_parser(name, help=text).set_defaults(command=command)
     return parser
@@ -76,24 +77,28 @@ def _query(arguments: argparse.Namespace) -> None:
 
 
 def _env(_: argparse.Namespace) -> None:
-    for name, value in LocalAws.attach().env().items():
-        if name.startswith(("AWS_", "CDK_", "NODE_")):
-            print(f"export {name}={shlex.quote(value)}")  # for a shell to read, hence not by rich
+    for line in shell_lines(LocalAws.attach(), os.environ):
+        print(line)  # for a shell to read, hence not by rich
 
 
 def _status(_: argparse.Namespace) -> None:
     found = list(living_runs())
     for run in found:
         state = run.state()
-        CONSOLE.print(f"{run.folder.name}: {state and f'pid {state.pid}, port {state.port}'}; logs in {run.folder}")
+        use = "left running" if run.is_left_running() else "in use by the process that started it"
+        where = f"pid {state.pid}, port {state.port}" if state else "starting"
+        CONSOLE.print(f"{run.folder.name}: {where}, {use}; logs in {run.folder}")
     if not found:
         CONSOLE.print("no local AWS is running")
 
 
 def _down(_: argparse.Namespace) -> None:
-    for run in list(living_runs()):
+    left = list(runs_left_running())
+    for run in left:
         LocalAws.of(run).stop()
         CONSOLE.print(f"stopped {run.folder.name}")
+    if not left:
+        CONSOLE.print("no local AWS was left running")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 from localaws.certificates import Certificates
 from localaws.emulator import process
 from localaws.errors import LocalAwsError
-from localaws.run import ACCOUNT, HOST, REGION, STATE, Run, State, living_runs, new_run
+from localaws.run import ACCOUNT, COMMAND, HOST, REGION, STATE, Run, State, new_run, runs_left_running
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class LocalAws:
     def start(cls, run: Run | None = None, *, keep: bool = False) -> Self:
         """Start one and wait until it answers; unless `keep`, it ends with this process, however that ends."""
         run, certificates = run or new_run(), Certificates(STATE / "ca")
+        run.hold_as_starter()
         started = process.start(run, certificates, keep=keep)
         try:
             root = cls(run, process.wait_until_announced(run, started), certificates.ca_path, started)
@@ -79,9 +80,9 @@ class LocalAws:
     @classmethod
     def attach(cls) -> Self:
         """Return the one that was left running; the newest, if there are several."""
-        for run in living_runs():
+        for run in runs_left_running():
             return cls.of(run)
-        raise LocalAwsError("no local AWS is running; start one with: python -m localaws up")
+        raise LocalAwsError(f"no local AWS was left running; start one with: {COMMAND} up")
 
     @classmethod
     def of(cls, run: Run) -> Self:

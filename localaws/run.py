@@ -18,6 +18,8 @@ STATE = CHECKOUT / ".localaws"
 ACCOUNT = "000000000000"
 REGION = "eu-central-1"
 HOST = "127.0.0.1"
+COMMAND = ".venv/bin/python -m localaws"
+"""What a user types in the checkout."""
 START_SECONDS = 60.0
 """A run that is not alive after so long never will be."""
 KEPT_LOGS = 5
@@ -84,23 +86,19 @@ class Run:
 
     def hold(self) -> int:
         """Mark the run as alive for as long as this process lives, whatever ends it; return the lock's descriptor."""
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
+        return _lock(self.folder / "lock")
+
+    def hold_as_starter(self) -> int:
+        """Mark the run as being used by this process, which started it, for as long as this process lives."""
+        return _lock(self.folder / "starter")
 
     def is_alive(self) -> bool:
         """Return whether the emulator's process lives. A process id alone could be somebody else's by now."""
-        try:
-            descriptor = os.open(self.folder / "lock", os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return _is_locked(self.folder / "lock")
+
+    def is_left_running(self) -> bool:
+        """Return whether the emulator lives and the process that started it has ended, as `up` and `demo --keep` do."""
+        return self.is_alive() and not _is_locked(self.folder / "starter")
 
 
 def new_run() -> Run:
@@ -124,10 +122,37 @@ def living_runs() -> Iterator[Run]:
             yield run
 
 
+def runs_left_running() -> Iterator[Run]:
+    """Yield the living runs that no running demo, test or command uses, the newest first."""
+    return (run for run in living_runs() if run.is_left_running())
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _prune(runs: Path) -> None:
+    """Remove what a killed emulator could not remove itself, and the logs of runs long past."""
     past = [folder for folder in sorted(runs.iterdir()) if not Run(folder).is_alive()]
-    for folder in past[:-KEPT_LOGS]:
+    for folder in past:
         with suppress(FileNotFoundError):  # another run that starts just now removes it too
             if time.time() - folder.stat().st_mtime > START_SECONDS:
                 shutil.rmtree(Run(folder).temporary, ignore_errors=True)
-                shutil.rmtree(folder, ignore_errors=True)
+                if folder in past[:-KEPT_LOGS]:
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from localaws import run as runs
-from localaws.run import Run, State, living_runs, new_run
+from localaws.run import Run, State, living_runs, new_run, runs_left_running
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     monkeypatch.setattr(runs, "STATE", tmp_path / ".localaws")
     yield
     for folder in (tmp_path / ".localaws" / "runs").iterdir():
-        shutil.rmtree(Run(folder).temporary)
+        shutil.rmtree(Run(folder).temporary, ignore_errors=True)
 
 
 def hold(run: Run, held: "multiprocessing.Event") -> None:  # type: ignore[valid-type]  # a factory, typed as a function
@@ -40,6 +40,29 @@ def test_a_run_is_alive_for_as_long_as_the_process_that_holds_it() -> None:
     process.kill()
     process.join()
     assert not run.is_alive()
+
+
+def test_a_run_is_left_running_when_its_starter_has_ended_and_the_emulator_has_not() -> None:
+    used, left = new_run(), new_run()
+    locks = [used.hold(), used.hold_as_starter(), left.hold()]
+    starter = left.hold_as_starter()
+    assert list(runs_left_running()) == []
+    os.close(starter)
+    assert list(runs_left_running()) == [left]
+    for lock in locks:
+        os.close(lock)
+    assert list(runs_left_running()) == []
+
+
+def test_what_a_killed_emulator_left_in_the_temporary_folder_is_removed_by_the_next_run() -> None:
+    killed, recent, alive = new_run(), new_run(), new_run()
+    lock = alive.hold()
+    for run in (killed, alive):
+        os.utime(run.folder, (0, 0))
+    new_run()
+    assert [run.temporary.exists() for run in (killed, recent, alive)] == [False, True, True]
+    assert killed.folder.exists()
+    os.close(lock)
 
 
 def test_the_folder_of_a_run_is_its_owners_only() -> None:
