@@ -1,0 +1,90 @@
+"""When the local Lambda gives an asynchronous event up, and where the event goes then."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from localaws.run import STATE
+
+os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing ministack writes files, into /tmp unless told otherwise
+
+from localaws.emulator import asynchronous
+from localaws.emulator.asynchronous import Invocation
+
+ARN = "arn:aws:lambda:eu-central-1:000000000000:function:f"
+DESTINATION, DEAD_LETTERS = "arn:aws:sqs:eu-central-1:000000000000:d", "arn:aws:sqs:eu-central-1:000000000000:dlq"
+
+
+@dataclass
+class Lambda:
+    """A function that fails until its last attempt of `failures`, and what was sent because of it."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    failures: int = 1000
+    replaced_after: int = 1000
+    attempts: int = 0
+    sent: list[tuple[str, Any]] = field(default_factory=list)
+
+    def function_of(self, _: str) -> dict[str, Any]:
+        config = {"FunctionName": "f", "FunctionArn": ARN, "DeadLetterConfig": {"TargetArn": DEAD_LETTERS}}
+        destination = {"OnFailure": {"Destination": DESTINATION}}
+        return {
+            "config": config,
+            "event_invoke_configs": {"$LATEST": {**self.settings, "DestinationConfig": destination}},
+        }
+
+    def identity_of(self, *_: object) -> object:
+        return "another" if self.attempts >= self.replaced_after else "the first"
+
+    def run_function(self, *_: object) -> dict[str, Any]:
+        self.attempts += 1
+        return {"error": True, "body": {"errorType": "LookupError"}} if self.attempts <= self.failures else {}
+
+    def run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Invoke it."""
+        monkeypatch.setattr(asynchronous, "RETRY_WAITS", (0.0, 0.0))
+        for name in ("function_of", "identity_of", "run_function"):
+            monkeypatch.setattr(f"localaws.emulator.ministack_runtime.{name}", getattr(self, name))
+        monkeypatch.setattr(
+            "localaws.emulator.ministack_runtime.send_to_queue", lambda arn, body: self.sent.append((arn, body))
+        )
+        Invocation(ARN, {"day": 1}).run()
+
+
+@pytest.mark.parametrize(
+    ("settings", "attempts", "condition"),
+    [
+        ({}, 3, "RetriesExhausted"),
+        ({"MaximumRetryAttempts": 0}, 1, "RetriesExhausted"),
+        ({"MaximumRetryAttempts": 1}, 2, "RetriesExhausted"),
+        ({"MaximumEventAgeInSeconds": 0}, 1, "EventAgeExceeded"),
+    ],
+)
+def test_an_event_is_given_up_by_the_settings_of_the_function(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], attempts: int, condition: str
+) -> None:
+    failing = Lambda(settings)
+    failing.run(monkeypatch)
+    assert failing.attempts == attempts
+    (destination, record), (dead_letters, event) = failing.sent
+    assert (destination, dead_letters) == (DESTINATION, DEAD_LETTERS)
+    assert record["requestContext"]["condition"] == condition
+    assert record["requestContext"]["approximateInvokeCount"] == attempts
+    assert record["requestPayload"] == event == {"day": 1}
+    assert record["responsePayload"] == {"errorType": "LookupError"}
+
+
+def test_a_retry_that_succeeds_is_the_last_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    recovering = Lambda(failures=1)
+    recovering.run(monkeypatch)
+    assert (recovering.attempts, recovering.sent) == (2, [])
+
+
+def test_the_event_of_a_function_that_was_removed_is_not_given_to_another_of_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed = Lambda(replaced_after=1)
+    removed.run(monkeypatch)
+    assert (removed.attempts, removed.sent) == (1, [])
