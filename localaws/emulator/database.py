@@ -19,6 +19,8 @@ from localaws.emulator.ministack import (
     after_database_action,
     database_attributes,
     database_instance,
+    is_database_replaced,
+    replace_database_deletion,
 )
 from localaws.postgres import PostgresSettings, RunningPostgres
 from localaws.run import Run
@@ -48,6 +50,9 @@ class Databases:
 
         def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Attributes]:
             identifier, _ = record_only.create(logical_id, properties, stack)
+            return start(identifier, properties)
+
+        def start(identifier: str, properties: Properties) -> tuple[str, Attributes]:
             try:
                 self._start(identifier)
             except Exception:
@@ -58,11 +63,10 @@ class Databases:
         def update(
             identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
         ) -> tuple[str, Attributes]:
-            _refuse_what_needs_a_restart(old, new)
+            if not is_database_replaced(old, new):
+                _refuse_what_needs_a_restart(old, new)
             answer = change_record(identifier, old, new, stack, logical_id)
-            if answer[0] != identifier:
-                raise ValueError(f"replacing {TYPE} is not emulated: {identifier} would become {answer[0]}")
-            return answer
+            return answer if answer[0] == identifier else start(answer[0], new)
 
         def delete(identifier: str, properties: Properties) -> None:
             _refuse_when_protected(identifier)
@@ -70,6 +74,7 @@ class Databases:
             record_only.delete(identifier, properties)
 
         ResourceType(create, delete, update).register(TYPE, slow=True)
+        replace_database_deletion(delete)
 
     def stop(self) -> None:
         """Stop all of them."""

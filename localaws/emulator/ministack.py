@@ -112,6 +112,16 @@ def database_attributes(record: dict[str, Any]) -> Attributes:
     return attributes
 
 
+def is_database_replaced(old: Properties, new: Properties) -> bool:
+    """Say whether CloudFormation replaces a DB instance for this change of its properties."""
+    return bool(_provisioners._requires_replacement("AWS::RDS::DBInstance", old, new))  # noqa: SLF001  # its tables
+
+
+def replace_database_deletion(delete: Delete) -> None:
+    """Delete the predecessor of a replaced DB instance by `delete`: the update handler does so by itself."""
+    _provisioners._rds_db_instance_delete = delete  # noqa: SLF001  # called at the end of the stack's update
+
+
 def after_database_action(action: str, follow: Callable[[str], None]) -> None:
     """Call `follow` with the instance's identifier after each call of an action of RDS's API that succeeds."""
     original = _rds._ACTION_MAP[action]  # noqa: SLF001  # RDS's dispatch table; the names in it are AWS's

@@ -43,6 +43,7 @@ def test_ministack_is_the_version_whose_private_names_were_read() -> None:
         (stacks._with_dependencies, ["logical_ids", "res_defs", "remaining"]),
         (provisioners._ec2_apply_tags, ["physical_id", "props", "old_props"]),
         (provisioners._rds_db_instance_attrs, ["instance"]),
+        (provisioners._rds_db_instance_delete, ["physical_id", "props"]),
         (lambda_svc._execute_function_warm, ["func", "event", "request_id"]),
         (lambda_svc._xray_trace_id_for_invocation, ["config", "inbound_trace_header"]),
         (lambda_runtime._worker_class_for, ["config"]),
@@ -101,6 +102,7 @@ def test_what_is_replaced_is_looked_up_in_its_module_each_time() -> None:
     assert "_tick_schedules(" in inspect.getsource(scheduler._ticker_loop), HINT
     assert "_run_execution" in inspect.getsource(stepfunctions._start_execution), HINT
     assert "_scaled_sleep(" in inspect.getsource(stepfunctions._execute_task), HINT
+    assert "_rds_db_instance_delete," in inspect.getsource(provisioners._rds_db_instance_update), HINT
     assert "_docker_socket_present(" in inspect.getsource(app._reaper_docker_client), HINT
 
 
