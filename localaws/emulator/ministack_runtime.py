@@ -83,6 +83,12 @@ def replace_asynchronous_invocation(invoke: Callable[[Function, Any], None]) -> 
     """Invoke functions asynchronously by `invoke(function, event)`, which returns at once."""
     _lambda.invoke_async_with_retry = invoke
 
+    def dispatch(arn: str, payload: str) -> None:
+        if function := function_of(arn):
+            invoke(function, json.loads(payload))
+
+    _eventbridge._dispatch_to_lambda = dispatch  # noqa: SLF001  # for rules; it would invoke without retries
+
 
 def function_of(reference: str) -> Function | None:
     """Return the record of a function by its ARN or name, in the account and region of the running request."""

@@ -10,6 +10,8 @@ LONGEST_NAME = 63
 """Bytes of a user's or a database's name. The server cuts longer ones there, even in the middle of a character."""
 FIRST_VERSION_WITH_PROTOCOL_3_2 = 18
 PROTOCOL_OPTION = b"_pq_."
+NO_REPLICATION = {b"database", b"false", b"off", b"no", b"0"}
+"""The values of `replication` for sessions that pg_hba.conf treats as those without it."""
 
 type Parameter = tuple[bytes, bytes]
 
@@ -28,6 +30,8 @@ class StartupMessage:
         if major != PROTOCOL_MAJOR:
             raise Malformed(f"unsupported frontend protocol {major}.{minor}")
         message = cls(minor, _parameters(request.packet[8:]))
+        if dict(message.parameters).get(b"replication", b"database") not in NO_REPLICATION:
+            raise Malformed("a replication connection, which no client may open")
         if not message.user:
             raise Malformed("no PostgreSQL user name specified in startup packet")
         return message

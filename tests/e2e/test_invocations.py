@@ -155,10 +155,15 @@ def test_an_invocation_in_flight_survives_changes_of_its_function_and_its_enviro
     assert len(processes_of("slow")) == 1
 
 
-def test_an_attempt_after_a_change_runs_the_new_code(aws: LocalAws, functions: Functions) -> None:
-    functions.create("mended", FAILING)
-    aws.client("lambda").invoke(FunctionName="mended", InvocationType="Event", Payload=b"{}")
+def test_an_event_of_a_rule_is_retried_and_an_attempt_after_a_change_runs_the_new_code(
+    aws: LocalAws, functions: Functions
+) -> None:
+    arn = functions.create("mended", FAILING)
+    events = aws.client("events")
+    events.put_rule(Name="mended", EventPattern=json.dumps({"source": ["tests"]}))
+    events.put_targets(Rule="mended", Targets=[{"Id": "function", "Arn": arn}])
+    events.put_events(Entries=[{"Source": "tests", "DetailType": "test", "Detail": "{}"}])
     wait_until(lambda: "attempt" in aws.logs("mended"))
-    mended = zipped("def handler(event, context): print('mended')\n")
+    mended = zipped("def handler(event, context): print('mended for', event['source'])\n")
     aws.client("lambda").update_function_code(FunctionName="mended", ZipFile=mended)
-    wait_until(lambda: "mended" in aws.logs("mended"))
+    wait_until(lambda: "mended for tests" in aws.logs("mended"))

@@ -42,6 +42,8 @@ REFUSED = {
     "an empty user": startup(b"user\0\0database\0app\0\0"),
     "two terminators": startup(b"user\0postgres\0\0\0"),
     "no body": startup(b""),
+    "a replication connection": startup(b"user\0postgres\0replication\0true\0\0"),
+    "a replication connection, perhaps": startup(b"user\0postgres\0replication\0perhaps\0\0"),
 }
 
 

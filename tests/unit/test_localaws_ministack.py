@@ -67,6 +67,7 @@ def test_ministack_is_the_version_whose_private_names_were_read() -> None:
         (lambda_svc._get_func_record_for_ref, ["function_ref"]),
         (lambda_svc._execution_record_for_config, ["func", "config"]),
         (lambda_svc._execute_function_with_config_scope, ["func", "event"]),
+        (eventbridge._dispatch_to_lambda, ["arn", "payload"]),
         (eventbridge._dispatch_to_sqs, ["spec", "payload", "sqs_parameters"]),
         (eventbridge._invoke_target, ["target", "event", "rule", "view"]),
         (eventbridge._pattern_event_view, ["event"]),
@@ -103,6 +104,7 @@ def test_what_is_replaced_is_looked_up_in_its_module_each_time() -> None:
     assert "_run_execution" in inspect.getsource(stepfunctions._start_execution), HINT
     assert "_scaled_sleep(" in inspect.getsource(stepfunctions._execute_task), HINT
     assert "_rds_db_instance_delete," in inspect.getsource(provisioners._rds_db_instance_update), HINT
+    assert "_dispatch_to_lambda(arn, event_payload)" in inspect.getsource(eventbridge._invoke_target), HINT
     assert "_docker_socket_present(" in inspect.getsource(app._reaper_docker_client), HINT
 
 
