@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 
 from localaws.aws import Database, LocalAws
+from tests.e2e.waiting import OFTEN
 
 STACK, PASSWORD = "replaced", "a-password-of-the-test"
 TEMPLATE = {
@@ -55,7 +56,7 @@ def deploy(aws: LocalAws, name: str, *, fails: bool = False) -> tuple[str, dict[
     else:
         cloudformation.create_stack(**given)
         waiter = "stack_create_complete"
-    cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig=OFTEN)
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     return stack["StackStatus"], {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -91,5 +92,5 @@ def test_a_replaced_database_is_deleted_after_the_update_and_kept_by_a_rollback(
         query(first["Port"], "app", "SELECT 1")
 
     aws.client("cloudformation").delete_stack(StackName=STACK)
-    aws.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
+    aws.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig=OFTEN)
     assert running() == []

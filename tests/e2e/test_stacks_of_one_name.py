@@ -5,7 +5,7 @@ import time
 
 from localaws.aws import LocalAws
 from tests.e2e.processes import processes_of
-from tests.e2e.waiting import wait_until
+from tests.e2e.waiting import OFTEN, wait_until
 
 TRUST = {
     "Version": "2012-10-17",
@@ -53,7 +53,7 @@ def deploy(aws: LocalAws, marker: str) -> dict[str, str]:
     cloudformation = aws.client("cloudformation")
     template = stack_template(marker)
     cloudformation.create_stack(StackName="polling", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="polling", WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="polling", WaiterConfig=OFTEN)
     described = cloudformation.describe_stack_resources(StackName="polling")["StackResources"]
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in described}
 
@@ -61,7 +61,7 @@ def deploy(aws: LocalAws, marker: str) -> dict[str, str]:
 def destroy(aws: LocalAws) -> None:
     cloudformation = aws.client("cloudformation")
     cloudformation.delete_stack(StackName="polling")
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName="polling", WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="polling", WaiterConfig=OFTEN)
 
 
 def test_nothing_of_a_destroyed_stack_lives_on_in_one_of_the_same_name(aws: LocalAws) -> None:

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 
+OFTEN = {"Delay": 0.2, "MaxAttempts": 300}
+"""The pace of boto3's waiters for what takes seconds here and minutes on AWS."""
+
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
