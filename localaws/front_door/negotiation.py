@@ -51,8 +51,8 @@ class Negotiation:
     async def close(self) -> None:
         """Close the connection, in whatever state it is."""
         if self._stream is None:
-            self._read_ahead()  # what is left unread would become a reset, which can overtake what was sent
-            self._connection.close()
+            with self._connection:
+                self._read_ahead()  # what is left unread would become a reset, which can overtake what was sent
             return
         self._stream[1].close()
         await self._stream[1].wait_closed()
