@@ -11,6 +11,7 @@ _HAS_TABLES = """
 SELECT EXISTS (
     SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'alembic_history')
+        AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'version_num')
 )
 """
 
@@ -43,7 +44,10 @@ def read_heads(session: Connection) -> frozenset[str]:
 
 
 def has_tables(session: Connection) -> bool:
-    """Return whether the database has a table besides the migration log and the server's own."""
+    """Return whether the database has a table besides the server's own, the migration log and Alembic's version table.
+
+    Alembic creates its version table when it is asked for the heads. The table may have any name, but not any column.
+    """
     with session.cursor() as cursor:
         cursor.execute(_HAS_TABLES)
         ((answer,),) = cursor.fetchall()
