@@ -8,10 +8,13 @@ import hashlib
 from typing import Any
 
 
-def code_digest(code: str | ast.Module) -> str:
-    """Return the sha256 of the code's syntax tree, hexadecimal; raises SyntaxError for text that is not Python."""
-    tree = ast.parse(code) if isinstance(code, str) else code
-    return hashlib.sha256(_serialize(tree).encode()).hexdigest()
+def code_digest(code: bytes | str | ast.Module) -> str:
+    """Return the sha256 of the code's syntax tree, hexadecimal; bytes may declare their encoding.
+
+    Raises SyntaxError for code that is not Python.
+    """
+    tree = code if isinstance(code, ast.Module) else ast.parse(code)
+    return hashlib.sha256(_serialize(tree).encode(errors="surrogatepass")).hexdigest()
 
 
 def _serialize(node: Any) -> str:

@@ -89,7 +89,7 @@ def _revision_file(directory: ScriptDirectory, script: Script) -> RevisionFile:
     return RevisionFile(
         revision=script.revision,
         parents=tuple(sorted({*down, *depends_on})),
-        digest=code_digest(Path(script.path).read_text(encoding="utf-8")),
+        digest=code_digest(Path(script.path).read_bytes()),
     )
 
 
