@@ -16,6 +16,9 @@ from localaws.front_door.wire import ACCEPT_TLS, SSL_REQUEST
 
 IS_IAM_ROLE = "SELECT coalesce((SELECT pg_has_role(oid, 'rds_iam', 'USAGE') FROM pg_roles WHERE rolname = %s), false)"
 
+# A server that is busy does not answer the end of TLS, and notices that the client has gone only when TCP ends.
+TLS_SHUTDOWN_SECONDS = 0.2
+
 
 class Backend:
     """Opens connections to the server."""
@@ -46,7 +49,11 @@ class Backend:
         if await reader.readexactly(1) != ACCEPT_TLS:
             writer.close()
             raise ConnectionError("the server behind the front door does no TLS")
-        await writer.start_tls(self._tls_as(user, Path(self._entrance.client_certificates)), server_hostname=HOST)
+        await writer.start_tls(
+            self._tls_as(user, Path(self._entrance.client_certificates)),
+            server_hostname=HOST,
+            ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
+        )
         return reader, writer
 
     async def cancel(self, packet: bytes) -> None:

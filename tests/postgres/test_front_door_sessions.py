@@ -1,6 +1,7 @@
 """What happens in a session: the front door must not be felt."""
 
 import io
+import os
 import socket
 import threading
 import time
@@ -104,3 +105,22 @@ def test_fifty_logins_at_once_all_get_in(connect: Connect) -> None:
 
     with ThreadPoolExecutor(50) as pool:
         assert list(pool.map(login, range(50))) == [[(1,)]] * 50
+
+
+def test_the_server_notices_a_client_that_was_killed_during_a_statement(connect: Connect, door: Door) -> None:
+    session = connect()
+    query(session, "SET application_name = 'killed'; SET client_connection_check_interval = '500ms'")
+    waiting = threading.Thread(target=_run_until_cut, args=(session, "SELECT pg_sleep(30)"))
+    waiting.start()
+    wait_until(lambda: door.postgres.admin(SLEEPING) == [(1,)])
+    socket.socket(fileno=os.dup(session.fileno())).shutdown(socket.SHUT_RDWR)  # as the kernel does for a killed process
+    wait_until(lambda: sessions_of(door.postgres, "killed") == 0)
+    waiting.join()
+
+
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed' AND wait_event = 'PgSleep'"
+
+
+def _run_until_cut(session: Connection, sql: str) -> None:
+    with pytest.raises(psycopg2.OperationalError):
+        query(session, sql)
