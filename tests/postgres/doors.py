@@ -95,10 +95,12 @@ class Door:
 def iam_role(door: Door, name: str) -> Iterator[None]:
     """Make a role that logs in by token, for a while."""
     door.postgres.admin(f"CREATE ROLE {quoted(name)} LOGIN IN ROLE rds_iam")
+    # An earlier test may have closed the database to PUBLIC.
+    door.postgres.admin(f"GRANT CONNECT ON DATABASE {quoted(SETTINGS.database)} TO {quoted(name)}")
     try:
         yield
     finally:
-        door.postgres.admin(f"DROP ROLE {quoted(name)}")
+        door.postgres.admin(f"DROP OWNED BY {quoted(name)}; DROP ROLE {quoted(name)}")
 
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
