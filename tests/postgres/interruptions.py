@@ -61,7 +61,7 @@ def _factory(interruption: Interruption) -> type[Connection]:
     class PointCursor(Cursor):
         def execute(self, query: Any, parameters: Any = None) -> None:
             text = query if isinstance(query, str) else repr(query)
-            if "set_config('statement_timeout'" in text:  # goes before every statement, and does nothing else
+            if "set_config('statement_timeout'" in text:  # the limit on statements, and nothing else
                 super().execute(query, parameters)
                 return
             interruption.around(self.connection, text, lambda: super(PointCursor, self).execute(query, parameters))
