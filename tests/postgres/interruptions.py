@@ -43,9 +43,10 @@ class Interruption:
             self.strike(connection)
             return action()
         if self.when is When.AFTER:
-            result = action()
-            self.strike(connection)
-            return result
+            try:
+                return action()
+            finally:  # a query of a table that is not there yet fails, and is a point too
+                self.strike(connection)
         threading.Timer(DURING_SECONDS / 2, self.strike, [connection]).start()
         if what == "COMMIT" or "CONCURRENTLY" in what or "SAVEPOINT" in what:
             return action()  # cannot be made slower: the strike may come a little late
