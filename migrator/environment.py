@@ -1,8 +1,8 @@
-"""Runs a project's env.py, which may be anybody's and goes about its connection in its own way, on one of ours."""
+"""Run the user's env.py on the migrator's connection. Detect an env.py that opens its own."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, Self
 
 import psycopg2
 import sqlalchemy as sa
@@ -12,81 +12,114 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.env_errors import ADVICE, ForeignEngines, is_about_connection
 from migrator.errors import MigratorError, UpgradeError
-from migrator.server_errors import described, has_sqlstate, translated
+from migrator.loggers import KeptLoggers
+from migrator.server_errors import describe, has_sqlstate, is_canceled, translated
+from migrator.statements import driver_connection
+from migrator.user_code import location
+from migrator.watcher import Watcher
 from rds_iam.errors import RdsIamError
 
-ADVICE = "env.py must use the connection in config.attributes['connection'] and commit"
+# With these, `context` answers in env.py as it does in `alembic upgrade head`.
+_UPGRADE_HEAD = {"as_sql": False, "starting_rev": None, "destination_rev": "head", "tag": None}
 
 type Steps = Callable[[tuple[str, ...], MigrationContext], list[Any]]
 
 
-class Environment:
-    """What alembic.command runs env.py in, without loading all scripts again each time."""
+class SharedConnection(sa.Connection):
+    """A connection that an env.py may use as an engine, too.
 
-    def __init__(self, config: Config, directory: ScriptDirectory, engine: sa.Engine) -> None:
+    Until Alembic 1.8, its cookbook called `connect()` on whatever was shared. SQLAlchemy 2 no longer has this method.
+    """
+
+    def connect(self) -> Self:
+        """Return the connection itself."""
+        return self
+
+
+class Environment:
+    """Runs env.py as `alembic upgrade head` does, without loading all scripts again each time."""
+
+    def __init__(
+        self,
+        config: Config,
+        directory: ScriptDirectory,
+        engine: sa.Engine,
+        *,
+        watcher: Watcher,
+        foreign: ForeignEngines,
+    ) -> None:
         self._config = config
         self._directory = directory
         self._engine = engine
+        self._watcher = watcher
+        self._foreign = foreign
+        self._loggers = KeptLoggers()
 
     def run(self, what: str, steps: Steps) -> None:
         """Run env.py, which asks `steps` for the revisions to run; raises UpgradeError, or one of its kinds.
 
-        It gets a connection from the engine's pool, which keeps the session whether env.py closes it or not.
+        env.py gets a connection of the engine's pool, which keeps the session whether env.py closes it or not.
         """
-        reached: list[object] = []
+        self._watcher.reason = None
+        try:
+            with translated(what), closing(SharedConnection(self._engine)) as connection:
+                self._run(what, connection, steps)
+                if not connection.closed:
+                    # The owner of the connection commits what is left open: by an env.py that used the connection
+                    # before Alembic did, or by a revision that commits, after which Alembic has no transaction.
+                    connection.commit()
+        except BaseException:
+            self._watcher.close_sessions()
+            raise
 
-        def once(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-            self._check_connection(context)
-            reached.append(context)
-            if len(reached) > 1:
-                raise UpgradeError(
-                    "env.py runs the revisions more than once; allowed is one version table for a deployment"
-                )
-            return steps(heads, context)
+    def _run(self, what: str, connection: SharedConnection, steps: Steps) -> None:
+        session = driver_connection(connection)
+        contexts: list[MigrationContext] = []
+        self._config.attributes.clear()
+        self._config.attributes["connection"] = connection
 
-        with translated(what), self._engine.connect() as connection, _found_out(what, connection, reached):
-            self._config.attributes["connection"] = connection
-            with EnvironmentContext(self._config, self._directory, fn=once):
-                self._directory.run_env()
-            if not connection.closed:
-                # Its owner commits what is left open: by an env.py that used it before Alembic did, or by a revision
-                # that commits in between, after which Alembic has no transaction of its own any more.
-                connection.commit()
+        with self._loggers:
 
-    def _check_connection(self, context: MigrationContext) -> None:
+            def once(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
+                self._loggers.enable()
+                self._check(contexts, context)
+                contexts.append(context)
+                return steps(heads, context)
+
+            try:
+                with EnvironmentContext(self._config, self._directory, fn=once, **_UPGRADE_HEAD):
+                    self._directory.run_env()
+            except (MigratorError, RdsIamError, KeyboardInterrupt):
+                raise
+            except BaseException as exc:  # SystemExit, too: in the user's code, it is a failure like any other
+                if self._watcher.reason and is_canceled(exc):
+                    raise UpgradeError(f"{what}: {self._watcher.reason}") from exc
+                if has_sqlstate(exc) or not _is_alive(session):
+                    raise  # the server's answer says what it is; a lost connection is worth starting over
+                if contexts:
+                    raise UpgradeError(f"{what}: {describe(exc)}") from exc
+                advice = f"; {ADVICE}" if is_about_connection(exc, self._foreign) else ""
+                failure = f"{location(exc, self._directory)}{describe(exc)}{advice}"
+                raise UpgradeError(f"env.py failed before it ran the revisions: {failure}") from exc
+
+    def _check(self, earlier: list[MigrationContext], context: MigrationContext) -> None:
         # By the pool: a second connection is ours as well, and an engine with other options is another engine.
         if context.connection is None or context.connection.engine.pool is not self._engine.pool:
             raise UpgradeError(f"env.py runs the revisions on a connection of its own: {ADVICE}")
+        if earlier:
+            raise UpgradeError(
+                "env.py runs the revisions more than once; allowed is one version table for a deployment"
+            )
 
 
-@contextmanager
-def _found_out(what: str, connection: sa.Connection, reached: list[object]) -> Iterator[None]:
-    """Tell what env.py or a revision did wrong from a server that went away, which is worth starting over."""
-    ours = driver_connection(connection)
+def _is_alive(session: DbapiConnection) -> bool:
     try:
-        yield
-    except (MigratorError, RdsIamError):
-        raise
-    except Exception as exc:
-        if has_sqlstate(exc) or not _is_alive(ours):
-            raise
-        if reached:
-            raise UpgradeError(f"{what}: {described(exc)}") from exc
-        raise UpgradeError(f"env.py failed before it ran the revisions: {described(exc)}; {ADVICE}") from exc
-
-
-def driver_connection(connection: sa.Connection) -> DbapiConnection:
-    """Return psycopg2's connection."""
-    return cast("DbapiConnection", connection.connection.dbapi_connection)
-
-
-def _is_alive(connection: DbapiConnection) -> bool:
-    try:
-        connection.rollback()
-        with connection.cursor() as cursor:
+        session.rollback()
+        with session.cursor() as cursor:
             cursor.execute("SELECT 1")
-        connection.rollback()
+        session.rollback()
     except psycopg2.Error:
         return False
     return True

@@ -50,8 +50,9 @@ INSERT INTO alembic_history.revisions
     (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-_NOTHING = ("SELECT", "SELECT", "SELECT")  # outside of a transaction there is nothing to go back to
-_SAVEPOINT = ("SAVEPOINT history", "RELEASE SAVEPOINT history", "ROLLBACK TO SAVEPOINT history")
+# One round trip. Outside of a transaction there is nothing to go back to.
+_INSERT_IN_TRANSACTION = f"SAVEPOINT history; {_INSERT}; RELEASE SAVEPOINT history"
+_UNDO = "ROLLBACK TO SAVEPOINT history"
 _TOTALS = """
 SELECT count(*), count(DISTINCT invocation), coalesce(sum(seconds), 0)
 FROM alembic_history.revisions WHERE request_id = %s AND event = 'upgrade'
@@ -112,16 +113,14 @@ class History:
     def record(self, connection: Connection, revision: str, seconds: float) -> None:
         """Write a row in the transaction that is open, if one is."""
         row = self._row(revision, seconds, "upgrade")
-        save, release, undo = _SAVEPOINT if _in_transaction(connection) else _NOTHING
+        is_in_transaction = _in_transaction(connection)
         with connection.cursor() as cursor:
-            cursor.execute(save)
             try:
-                cursor.execute(_INSERT, row)
+                cursor.execute(_INSERT_IN_TRANSACTION if is_in_transaction else _INSERT, row)
             except psycopg2.Error as exc:
                 _go_without("has no row of this revision", exc, connection)
-                cursor.execute(undo)
-            else:
-                cursor.execute(release)
+                if is_in_transaction:
+                    cursor.execute(_UNDO)
 
     def record_baseline(self, connection: Connection, revisions: Iterable[str]) -> None:
         """Write a row for each revision that a baseline declares to be part of the schema; raises psycopg2.Error."""

@@ -1,23 +1,29 @@
-"""Alembic's side of the upgrade: which revisions are missing, and running one."""
+"""Alembic's side of the upgrade: read which revisions are missing, and run one."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
-from alembic.config import Config
+from alembic.config import CommandLine, Config
 from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from migrator.environment import ADVICE, Environment, driver_connection
+from migrator.engine import opened_engine
+from migrator.env_errors import ADVICE, ForeignEngines
+from migrator.environment import Environment
 from migrator.errors import UpgradeError
 from migrator.events import UpgradeRequest
-from migrator.server_errors import translated
-from migrator.statements import end_by
+from migrator.revision_transactions import checked_transactions
+from migrator.server_errors import describe, translated
+from migrator.statements import driver_connection
+from migrator.user_code import location
+from migrator.watcher import Watcher
 from rds_iam.deadline import Deadline
 
 type OnApplied = Callable[[DbapiConnection, str, float], None]
@@ -28,10 +34,10 @@ _SHOWN = 5
 class Scripts:
     """The revisions in the zip, and env.py, which runs them."""
 
-    def __init__(self, config: Config, engine: sa.Engine) -> None:
+    def __init__(self, config: Config, engine: sa.Engine, *, watcher: Watcher, foreign: ForeignEngines) -> None:
         self._engine = engine
         self._directory = ScriptDirectory.from_config(config)
-        self._environment = Environment(config, self._directory, engine)
+        self._environment = Environment(config, self._directory, engine, watcher=watcher, foreign=foreign)
         self._last_applied: str | None = None
         self._memo: dict[str, Any] = {}
 
@@ -39,12 +45,9 @@ class Scripts:
     @contextmanager
     def opened(cls, project: Path, connect: Callable[[], DbapiConnection], deadline: Deadline) -> Iterator["Scripts"]:
         """Load the scripts; `connect` makes the connections that they run on, which end with the block."""
-        engine = sa.create_engine("postgresql+psycopg2://", creator=connect)
-        end_by(deadline, engine)
-        try:
-            yield cls(_config(project), engine)
-        finally:
-            engine.dispose()
+        watcher = Watcher(connect, deadline)
+        with opened_engine(connect, deadline) as engine, watcher.watch(engine), ForeignEngines() as foreign:
+            yield cls(_config(project), engine, watcher=watcher, foreign=foreign)
 
     @contextmanager
     def driver_connection(self) -> Iterator[DbapiConnection]:
@@ -54,8 +57,7 @@ class Scripts:
 
     def check_same_as(self, request: UpgradeRequest) -> None:
         """Raise UpgradeError if the zip holds another history than the template was made from, or several heads."""
-        with translated("the scripts in the function's zip cannot be read"):
-            bundled = {script.revision for script in self._directory.walk_revisions()}
+        bundled = self._read()
         if bundled != set(request.revisions):
             differing = ", ".join(sorted(bundled.symmetric_difference(request.revisions))[:_SHOWN])
             raise UpgradeError(
@@ -66,6 +68,16 @@ class Scripts:
             raise UpgradeError(
                 f"{len(heads)} heads in the function's zip: {', '.join(heads)}; allowed is one, see alembic merge"
             )
+
+    def _read(self) -> set[str]:
+        """Import every script; raises UpgradeError that names the file which fails."""
+        what = "the scripts in the function's zip cannot be read"
+        try:
+            return {script.revision for script in self._directory.walk_revisions()}
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # SystemExit, too
+            raise UpgradeError(f"{what}: {location(exc, self._directory)}{describe(exc)}") from exc
 
     def heads(self) -> frozenset[str]:
         """Ask through env.py, which may have given the version table another name or schema."""
@@ -104,6 +116,7 @@ class Scripts:
         began = time.monotonic()
         script = self._directory.get_revision(revision)
         applied: list[str] = []
+        failures: list[BaseException] = []
         # What Alembic remembers from one revision to the next: the enum types made so far, which are not made again.
         memo = deepcopy(self._memo)
 
@@ -117,9 +130,14 @@ class Scripts:
             context.impl.memo = memo
             context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, record)
             # This one step, known to be next: alembic's way through the whole history to it is quadratic in sum.
-            return [RevisionStep.upgrade_from_script(self._directory.revision_map, script)]
+            step = RevisionStep.upgrade_from_script(self._directory.revision_map, script)
+            step.migration_fn = _checked(revision, step.migration_fn, context, failures)
+            return [step]
 
         self._environment.run(f"revision {revision} failed", steps)
+        if failures:  # env.py has swallowed it
+            with translated(f"revision {revision} failed"):
+                raise failures[0]
         self._last_applied = revision
         self._memo = memo
         self._check_recorded(applied)
@@ -131,9 +149,28 @@ class Scripts:
             )
 
 
+def _checked(
+    revision: str, upgrade: Callable[..., None], context: MigrationContext, failures: list[BaseException]
+) -> Callable[..., None]:
+    """Return the revision's function so that it raises UpgradeError if the revision rolls back its own work.
+
+    What it raises is added to `failures`, because env.py may swallow it.
+    """
+
+    @wraps(upgrade)  # Alembic logs its name
+    def run(**arguments: object) -> None:
+        try:
+            with checked_transactions(revision, cast("sa.Connection", context.connection)):
+                upgrade(**arguments)
+        except BaseException as exc:
+            failures.append(exc)
+            raise
+
+    return run
+
+
 def _config(project: Path) -> Config:
-    config = Config(str(project / "alembic.ini"))
-    config.get_main_option("script_location")  # reads the file, while its name is known
-    # Without a name, the usual env.py leaves logging alone: fileConfig() would silence the function's loggers.
-    config.config_file_name = None
-    return config
+    """Return what env.py sees as `context.config` in `alembic upgrade head`."""
+    file = str(project / "alembic.ini")
+    arguments = CommandLine(prog="alembic").parser.parse_args(["-c", file, "upgrade", "head"])
+    return Config(file, cmd_opts=arguments)

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 import psycopg2
 
+from migrator.dump_advice import dump_advice
 from migrator.errors import ConnectionLostError, LockNotAvailableError, MigratorError, UpgradeError
 from rds_iam.errors import RdsIamError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
+_QUERY_CANCELED = "57014"
 _SERVER_GOES_AWAY = ("57P01", "57P02", "57P03")  # admin_shutdown, crash_shutdown, cannot_connect_now
 _CONNECTION_EXCEPTIONS = "08"
 
@@ -19,31 +21,43 @@ def translated(what: str) -> Iterator[None]:
     """Raise UpgradeError, or one of its kinds, for whatever the block raises; a revision may raise anything."""
     try:
         yield
-    except (MigratorError, RdsIamError):
+    except (MigratorError, RdsIamError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as exc:
+    except BaseException as exc:  # SystemExit, too: the user's code must not end the function
         errors = [error for error in map(_drivers, _chain(exc)) if error]
         if lost := next(filter(_is_lost, errors), None):
             raise ConnectionLostError(f"{what}: {_words(lost)}") from exc
         raise _upgrade_error(what, exc) from exc
 
 
-def described(exc: Exception) -> str:
-    """Return the SQLSTATE and the server's words, or for what did not come of the driver, its type and text."""
+def describe(exc: BaseException) -> str:
+    """Return the SQLSTATE and the server's words, or for an error that is not the driver's, its type and text.
+
+    Adds what to change where the error is one that the output of pg_dump is known for.
+    """
     error = _drivers(exc)
-    return f"{type(exc).__name__}: {exc}" if error is None else _words(error)
+    if error is None:
+        return f"{type(exc).__name__}: {exc}"
+    words = _words(error)
+    advice = dump_advice(words, str(getattr(exc, "statement", None) or ""))
+    return f"{words}; {advice}" if advice else words
 
 
-def has_sqlstate(exc: Exception) -> bool:
+def is_canceled(exc: BaseException) -> bool:
+    """Return whether the error comes of a statement that was canceled."""
+    return any(error.pgcode == _QUERY_CANCELED for error in map(_drivers, _chain(exc)) if error)
+
+
+def has_sqlstate(exc: BaseException) -> bool:
     """Tell whether a server answered with an error, which says by itself what it is."""
     return any(error.pgcode is not None for error in map(_drivers, _chain(exc)) if error)
 
 
-def _upgrade_error(what: str, exc: Exception) -> UpgradeError:
+def _upgrade_error(what: str, exc: BaseException) -> UpgradeError:
     error = _drivers(exc)
     is_lock = error is not None and error.pgcode == _LOCK_NOT_AVAILABLE
     kind = LockNotAvailableError if is_lock else UpgradeError
-    return kind(f"{what}: {described(exc)}")
+    return kind(f"{what}: {describe(exc)}")
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:

@@ -43,9 +43,10 @@ class Interruption:
             self.strike(connection)
             return action()
         if self.when is When.AFTER:
-            result = action()
-            self.strike(connection)
-            return result
+            try:
+                return action()
+            finally:  # a query of a table that is not there yet fails, and is a point too
+                self.strike(connection)
         threading.Timer(DURING_SECONDS / 2, self.strike, [connection]).start()
         if what == "COMMIT" or "CONCURRENTLY" in what or "SAVEPOINT" in what:
             return action()  # cannot be made slower: the strike may come a little late
@@ -61,7 +62,7 @@ def _factory(interruption: Interruption) -> type[Connection]:
     class PointCursor(Cursor):
         def execute(self, query: Any, parameters: Any = None) -> None:
             text = query if isinstance(query, str) else repr(query)
-            if "set_config('statement_timeout'" in text:  # goes before every statement, and does nothing else
+            if "set_config('statement_timeout'" in text:  # the limit on statements, and nothing else
                 super().execute(query, parameters)
                 return
             interruption.around(self.connection, text, lambda: super(PointCursor, self).execute(query, parameters))

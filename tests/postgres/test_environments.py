@@ -39,12 +39,31 @@ def test_an_env_that_cannot_connect_by_itself_fails_at_once_and_clearly(
     assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
 
 
-def test_an_env_that_wants_an_engine_is_told_that_it_gets_a_connection(run: Upgrade, project: Project) -> None:
-    project.configure(before="connection = connection.connect()")
+def test_an_env_that_takes_the_connection_for_an_engine_is_told_that_it_is_none(run: Upgrade, project: Project) -> None:
+    project.configure(before="connection = connection.raw_connection()")
     assert refusal(run, project) == (
-        "env.py failed before it ran the revisions: AttributeError: 'Connection' object has no attribute 'connect';"
-        " env.py must use the connection in config.attributes['connection'] and commit"
+        "env.py failed before it ran the revisions: AttributeError: 'SharedConnection' object has no attribute"
+        " 'raw_connection'; env.py must use the connection in config.attributes['connection'] and commit"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import os; os.environ['SETTING_OF_MINE']", "KeyError: 'SETTING_OF_MINE'"),
+        ("import application_of_mine", "ModuleNotFoundError: No module named 'application_of_mine'"),
+        ("None.metadata", "AttributeError: 'NoneType' object has no attribute 'metadata'"),
+        ("raise ConnectionError('no answer')", "ConnectionError: no answer"),
+        ("raise SystemExit('no settings')", "SystemExit: no settings"),
+        ("import sys; sys.exit()", "SystemExit: "),
+        ("import asyncio; raise asyncio.CancelledError", "CancelledError: "),
+    ],
+)
+def test_the_advice_about_the_connection_is_not_given_for_other_errors(
+    run: Upgrade, project: Project, line: str, words: str
+) -> None:
+    project.configure(before=line)
+    assert refusal(run, project) == f"env.py failed before it ran the revisions: {words}"
 
 
 def test_an_env_that_connects_by_itself_is_refused_before_it_changes_another_database(
@@ -176,3 +195,32 @@ def test_a_revision_that_cannot_reach_another_server_fails_at_once(run: Upgrade,
     error = refusal(run, project)
     assert error.startswith("revision r2 failed: no SQLSTATE: ")
     assert "Connection refused" in error
+
+
+@pytest.mark.parametrize("raised", ["SystemExit('no settings')", "SystemExit(0)"])
+def test_a_revision_that_ends_the_process_is_a_failure(
+    run: Upgrade, project: Project, bootstrapped: Cluster, raised: str
+) -> None:
+    project.add("r2", body=f"op.execute('ALTER TABLE t ADD z int')\nraise {raised}")
+    assert refusal(run, project).startswith("revision r2 failed: SystemExit: ")
+    assert columns(bootstrapped) == ["id"]
+    assert recorded(bootstrapped) == ["r1"]
+
+
+@pytest.mark.parametrize(
+    ("before", "what"),
+    [
+        ("", "the scripts in the function's zip cannot be read"),
+        ("context.get_head_revision()", "env.py failed before it ran the revisions"),
+    ],
+    ids=["imported by the migrator", "imported for env.py"],
+)
+def test_a_revision_that_ends_the_process_when_it_is_imported_is_named(
+    run: Upgrade, project: Project, bootstrapped: Cluster, before: str, what: str
+) -> None:
+    project.configure(before=before)
+    project.add("r2")
+    script = project.folder / "scripts/versions/r2.py"
+    script.write_text("raise SystemExit(0)\n" + script.read_text())
+    assert refusal(run, project) == f"{what}: r2.py line 1: SystemExit: 0"
+    assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]

@@ -1,0 +1,55 @@
+"""Keep the function's loggers as they are while env.py configures logging, with fileConfig or by other means.
+
+`fileConfig` disables every logger that its file does not name, and replaces the handlers of the root logger. Alembic's
+template calls it without `disable_existing_loggers=False`.
+"""
+
+import logging
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+type _State = tuple[logging.Logger, int, list[logging.Handler], list[Any], bool]
+
+
+class KeptLoggers(AbstractContextManager["KeptLoggers"]):
+    """Restores the loggers that existed before the block. May be entered again and again."""
+
+    def __init__(self) -> None:
+        self._root = logging.getLogger()
+        self._states = [_state(logger) for logger in (self._root, *_loggers())]
+        self._threshold = self._root.manager.disable
+        self._enabled: list[logging.Logger] = []
+
+    def __enter__(self) -> "KeptLoggers":
+        self._enabled = [logger for logger in _loggers() if not logger.disabled]
+        return self
+
+    def enable(self) -> None:
+        """Enable the loggers that env.py has disabled; what it wants for Alembic's holds until the end of the block."""
+        for logger in self._enabled:
+            logger.disabled = False
+
+    def __exit__(self, *_error: object) -> None:
+        self.enable()
+        if self._root.manager.disable != self._threshold:
+            logging.disable(self._threshold)
+        for state in self._states:
+            if _state(state[0]) != state:
+                _restore(state)
+
+
+def _loggers() -> Iterable[logging.Logger]:
+    return [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+
+
+def _state(logger: logging.Logger) -> _State:
+    return logger, logger.level, [*logger.handlers], [*logger.filters], logger.propagate
+
+
+def _restore(state: _State) -> None:
+    logger, level, handlers, filters, propagate = state
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+    logger.filters[:] = filters
+    logger.propagate = propagate

@@ -1,0 +1,276 @@
+"""An env.py as `alembic init` has written it since Alembic 1.0, with the cookbook's connection sharing."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+
+from migrator.plan import Plan
+from tests.postgres.projects import Project
+from tests.postgres.servers import Cluster
+from tests.postgres.upgrades import Upgrade, recorded, refusal
+
+# What `alembic init` writes; `{online}` is the body of run_migrations_online(), in the cookbook's form.
+TEMPLATE = """\
+{imports}
+from logging.config import fileConfig
+
+from sqlalchemy import engine_from_config
+from sqlalchemy import pool
+
+from alembic import context
+
+config = context.config
+
+{logging}
+
+target_metadata = None
+
+
+def run_migrations_offline():
+    url = config.get_main_option("sqlalchemy.url")
+    context.configure(url=url, target_metadata=target_metadata, literal_binds=True)
+
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_migrations_online():
+{online}
+
+
+if context.is_offline_mode():
+    run_migrations_offline()
+else:
+    run_migrations_online()
+"""
+SHARED_BEFORE_1_8 = """\
+    connectable = config.attributes.get('connection', None)
+
+    if connectable is None:
+        connectable = engine_from_config(
+            config.get_section(config.config_ini_section),
+            prefix='sqlalchemy.',
+            poolclass=pool.NullPool)
+
+    # when connectable is already a Connection object, calling
+    # connect() gives us a *branched connection*.
+
+    with connectable.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=target_metadata
+        )
+
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+SHARED_SINCE_1_8 = """\
+    connectable = config.attributes.get('connection', None)
+
+    if connectable is None:
+        connectable = engine_from_config(
+            config.get_section(config.config_ini_section),
+            prefix='sqlalchemy.',
+            poolclass=pool.NullPool)
+
+        with connectable.connect() as connection:
+            context.configure(
+                connection=connection, target_metadata=target_metadata
+            )
+
+            with context.begin_transaction():
+                context.run_migrations()
+    else:
+        context.configure(
+            connection=connectable,
+            target_metadata=target_metadata
+        )
+
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+UNGUARDED = "fileConfig(config.config_file_name)"
+GUARDED = "if config.config_file_name is not None:\n    fileConfig(config.config_file_name)"
+TEMPLATES = {
+    "1.0": TEMPLATE.format(
+        imports="from __future__ import with_statement", logging=UNGUARDED, online=SHARED_BEFORE_1_8
+    ),
+    "1.4": TEMPLATE.format(imports="", logging=UNGUARDED, online=SHARED_SINCE_1_8),
+    "1.8": TEMPLATE.format(imports="", logging=GUARDED, online=SHARED_SINCE_1_8),
+    "the folder of alembic.ini": TEMPLATE.format(
+        imports="from pathlib import Path",
+        logging=UNGUARDED + "\nassert (Path(config.config_file_name).parent / 'scripts').is_dir()",
+        online=SHARED_SINCE_1_8,
+    ),
+}
+INI = """\
+[alembic]
+script_location = %(here)s/scripts
+path_separator = os
+sqlalchemy.url = driver://user:pass@localhost/dbname
+databases = engine1, engine2
+
+[engine1]
+sqlalchemy.url = driver://user:pass@localhost/dbname
+
+[engine2]
+sqlalchemy.url = driver://user:pass@localhost/dbname2
+
+[loggers]
+keys = root,sqlalchemy,alembic
+
+[handlers]
+keys = console
+
+[formatters]
+keys = generic
+
+[logger_root]
+level = WARN
+handlers = console
+qualname =
+
+[logger_sqlalchemy]
+level = WARN
+handlers =
+qualname = sqlalchemy.engine
+
+[logger_alembic]
+level = INFO
+handlers =
+qualname = alembic
+
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+level = NOTSET
+formatter = generic
+
+[formatter_generic]
+format = %(levelname)-5.5s [%(name)s] %(message)s
+datefmt = %H:%M:%S
+"""
+
+
+@pytest.fixture
+def generic(project: Project) -> Project:
+    """Return a project with the alembic.ini of the template."""
+    (project.folder / "alembic.ini").write_text(INI)
+    return project
+
+
+@pytest.fixture
+def own_logger() -> Iterator[logging.Logger]:
+    """Return a logger as a function has it, with a handler and a level of its own."""
+    logger = logging.getLogger("a function of ours")
+    handler = logging.NullHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    yield logger
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize("env", TEMPLATES.values(), ids=TEMPLATES)
+def test_the_env_of_a_template_works_and_leaves_the_loggers_of_the_function_alone(
+    run: Upgrade, generic: Project, bootstrapped: Cluster, own_logger: logging.Logger, env: str
+) -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), list(own_logger.handlers))
+    generic.env(env)
+    generic.add("r2", body="import logging\nassert not logging.getLogger('a function of ours').disabled")
+    assert run(generic).applied == ("r1", "r2")
+    assert run(generic).plan is Plan.NOTHING
+    assert recorded(bootstrapped) == ["r1", "r2"]
+    assert (root.level, root.handlers, own_logger.handlers) == before
+    assert (own_logger.disabled, own_logger.level, own_logger.propagate) == (False, logging.DEBUG, False)
+
+
+def test_the_logging_of_env_holds_for_alembic_while_a_revision_runs(
+    run: Upgrade, generic: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    generic.env(TEMPLATES["1.8"])
+    run(generic)
+    assert "INFO  [alembic.runtime.migration] Running upgrade  -> r1" in capfd.readouterr().err
+    assert logging.getLogger("alembic").level == logging.NOTSET
+
+
+@pytest.mark.parametrize("template", ["generic", "async", "multidb", "pyproject", "pyproject_async"])
+def test_the_env_of_a_template_without_connection_sharing_is_refused(
+    run: Upgrade, generic: Project, template: str
+) -> None:
+    templates = Path(Config().get_template_directory())
+    generic.env((templates / template / "env.py").read_text())
+    assert refusal(run, generic) == (
+        "env.py failed before it ran the revisions: NoSuchModuleError: Can't load plugin: sqlalchemy.dialects:driver;"
+        " env.py must use the connection in config.attributes['connection'] and commit"
+    )
+
+
+ASK = """
+import json
+ini = config.config_file_name
+answers = {
+    "revision": context.get_revision_argument(),
+    "start": context.get_starting_revision_argument(),
+    "head": context.get_head_revision(),
+    "heads": context.get_head_revisions(),
+    "tag": context.get_tag_argument(),
+    "x": context.get_x_argument(),
+    "x of a name": context.get_x_argument(as_dictionary=True).get("tenant"),
+    "offline": context.is_offline_mode(),
+    "ini": config.config_file_name,
+    "section": config.config_ini_section,
+    "url": config.get_section(config.config_ini_section)["sqlalchemy.url"],
+    "attributes": sorted(config.attributes),
+    "command": config.cmd_opts.cmd[0].__name__,
+    "argument": config.cmd_opts.revision,
+    "sql": config.cmd_opts.sql,
+    "autogenerate": getattr(config.cmd_opts, "autogenerate", False),
+    "script": context.script.get_current_head(),
+}
+config.print_stdout("printed by env.py")
+config.attributes["seen"] = True
+with open(ini + ".answers", "w") as file:
+    json.dump(answers, file)
+"""
+
+
+def test_what_env_asks_of_alembic_is_answered_as_in_alembic_upgrade_head(
+    run: Upgrade, generic: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generic.env(TEMPLATES["1.8"].replace("target_metadata = None\n", f"target_metadata = None\n{ASK}"))
+    generic.add("r2")
+    run(generic)
+    ini = generic.folder / "alembic.ini"
+    assert json.loads(Path(f"{ini}.answers").read_text()) == {
+        "revision": "r2",
+        "start": None,
+        "head": "r2",
+        "heads": ["r2"],
+        "tag": None,
+        "x": [],
+        "x of a name": None,
+        "offline": False,
+        "ini": str(ini),
+        "section": "alembic",
+        "url": "driver://user:pass@localhost/dbname",
+        "attributes": ["connection"],
+        "command": "upgrade",
+        "argument": "head",
+        "sql": False,
+        "autogenerate": False,
+        "script": "r2",
+    }
+
+
+def test_what_env_asks_of_the_configured_context_is_answered(run: Upgrade, project: Project) -> None:
+    env = project.folder / "scripts/env.py"
+    asked = "assert context.get_context().connection is context.get_bind() is not None\n"
+    asked += "assert context.get_starting_revision_argument() is None\nwith context.begin"
+    env.write_text(env.read_text().replace("with context.begin", asked))
+    assert run(project).applied == ("r1",)

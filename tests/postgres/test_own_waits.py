@@ -1,0 +1,133 @@
+"""A run ends at its deadline, whatever a revision does to the limits, and does not wait for a lock of its own."""
+
+from functools import partial
+
+import pytest
+
+from migrator.errors import UpgradeError
+from migrator.run import Run
+from migrator.upgrade import upgrade
+from rds_iam.deadline import Deadline
+from tests.postgres.projects import Project
+from tests.postgres.servers import Cluster
+from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
+
+OWN_LOCKS = {
+    "a table read on a second connection": "op.execute('ALTER TABLE t ADD z int')\n"
+    "with op.get_bind().engine.connect() as other:\n    other.execute(sa.text('SELECT * FROM t'))",
+    "a session of the engine": "from sqlalchemy.orm import Session\nop.execute('ALTER TABLE t ADD z int')\n"
+    "with Session(op.get_bind().engine) as session:\n    session.execute(sa.text('SELECT * FROM t'))",
+    "a second connection that stays open": "other = op.get_bind().engine.connect()\n"
+    "other.execute(sa.text('SELECT * FROM t'))\nop.execute('ALTER TABLE t ADD z int')",
+    "an advisory lock": "op.execute('SELECT pg_advisory_xact_lock(7)')\n"
+    "op.get_bind().engine.connect().execute(sa.text('SELECT pg_advisory_xact_lock(7)'))",
+    "an index built concurrently": "other = op.get_bind().engine.connect()\n"
+    "other.execute(sa.text('INSERT INTO t VALUES (1)'))\nwith op.get_context().autocommit_block():\n"
+    "    op.execute('CREATE INDEX CONCURRENTLY i ON t (id)')",
+}
+
+
+@pytest.mark.parametrize("body", OWN_LOCKS.values(), ids=OWN_LOCKS)
+def test_a_revision_that_waits_for_its_own_lock_fails_at_once(
+    run: Upgrade, project: Project, bootstrapped: Cluster, body: str
+) -> None:
+    project.add("r2", body=body)
+    error = refusal(run, project)
+    assert "revision r2 failed: it waits on one connection (pid " in error
+    assert error.endswith("use the connection of op.get_bind() for everything")
+    assert recorded(bootstrapped) == ["r1"]
+    held = "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass"
+    assert bootstrapped.admin(held) == [(0,)]
+
+
+def test_that_wait_is_not_mistaken_for_a_table_in_use(project: Project, bootstrapped: Cluster) -> None:
+    project.add("r2", body=OWN_LOCKS["a table read on a second connection"])
+    connect = partial(bootstrapped.connect_with_token, "migrator", options="-c lock_timeout=1s")
+    with pytest.raises(UpgradeError, match="revision r2 failed: it waits on one connection"):
+        upgrade(Run(project.request(), project.folder, connect, Deadline.after(60)))
+
+
+def test_a_revision_may_wait_for_a_lock_that_another_thread_of_it_releases(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add(
+        "r2",
+        body="""
+import threading, time
+locked = threading.Event()
+def hold(engine):
+    with engine.begin() as other:
+        other.execute(sa.text('LOCK TABLE t'))
+        locked.set()
+        time.sleep(0.5)
+thread = threading.Thread(target=hold, args=[op.get_bind().engine])
+thread.start()
+locked.wait()
+op.execute('ALTER TABLE t ADD z int')
+thread.join()""",
+    )
+    run(project)
+    assert columns(bootstrapped) == ["id", "z"]
+
+
+REMOVED_LIMITS = {
+    "SET": "op.execute('SET statement_timeout = 0')\nop.execute('SELECT pg_sleep(60)')",
+    "in an autocommit_block": "with op.get_context().autocommit_block():\n"
+    "    op.execute('SET statement_timeout = 0')\n    op.execute('SELECT pg_sleep(60)')",
+    "an error that is handled": "op.execute('SET statement_timeout = 0')\nfor again in range(2):\n    try:\n"
+    "        with op.get_bind().begin_nested():\n            op.execute('SELECT pg_sleep(60)')\n"
+    "    except sa.exc.OperationalError:\n        if again: raise",
+}
+
+
+@pytest.mark.parametrize("body", REMOVED_LIMITS.values(), ids=REMOVED_LIMITS)
+def test_a_statement_ends_at_the_deadline_even_if_the_revision_removes_the_limit(
+    run: Upgrade, project: Project, body: str
+) -> None:
+    run(project)
+    project.add("r2", body=body)
+    with pytest.raises(UpgradeError, match=r"revision r2 failed: .*(the time of this invocation is over|57014)"):
+        run(project, seconds=1)
+
+
+@pytest.mark.parametrize("set_limit", ["SET", "SET LOCAL"])
+def test_a_shorter_limit_of_a_revision_holds(run: Upgrade, project: Project, set_limit: str) -> None:
+    project.add("r2", f"{set_limit} statement_timeout = '50ms'", "SELECT 1", "SELECT pg_sleep(60)")
+    assert refusal(run, project) == "revision r2 failed: 57014: canceling statement due to statement timeout"
+
+
+def test_a_limit_that_a_savepoint_has_taken_back_is_set_again(run: Upgrade, project: Project) -> None:
+    run(project)
+    project.add(
+        "r2",
+        body="""
+import time
+connection = op.get_bind()
+nested = connection.begin_nested()
+time.sleep(0.5)
+connection.execute(sa.text('SELECT 1'))
+nested.rollback()
+limit = connection.execute(sa.text("SELECT current_setting('statement_timeout')::interval")).scalar_one()
+assert limit.total_seconds() < 1.6, limit""",
+    )
+    assert run(project, seconds=2).complete
+
+
+def test_the_limit_costs_no_round_trip_for_each_statement(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    # In autocommit, each statement is a transaction, which the server counts at the end of the session.
+    project.add(
+        "r2",
+        body="with op.get_context().autocommit_block():\n    for number in range(300):\n        op.execute('SELECT 1')",
+    )
+
+    def transactions() -> int:
+        ((count,),) = bootstrapped.admin("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        return int(str(count))
+
+    before = transactions()
+    run(project)
+    while bootstrapped.admin("SELECT 1 FROM pg_stat_activity WHERE usename = 'migrator'"):
+        pass
+    assert 300 <= transactions() - before < 400
