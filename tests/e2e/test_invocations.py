@@ -14,7 +14,7 @@ import pytest
 
 from localaws.aws import LocalAws
 from tests.e2e.processes import processes_of
-from tests.e2e.waiting import wait_until
+from tests.waiting import wait_until
 
 TRUST = {
     "Version": "2012-10-17",

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from localaws.aws import Database, LocalAws
-from tests.e2e.waiting import OFTEN
+from tests.waiting import OFTEN
 
 STACK, PASSWORD = "replaced", "a-password-of-the-test"
 TEMPLATE = {

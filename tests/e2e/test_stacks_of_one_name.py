@@ -5,7 +5,7 @@ import time
 
 from localaws.aws import LocalAws
 from tests.e2e.processes import processes_of
-from tests.e2e.waiting import OFTEN, wait_until
+from tests.waiting import OFTEN, wait_until
 
 TRUST = {
     "Version": "2012-10-17",

@@ -34,7 +34,7 @@ def test_only_the_roles_function_reads_the_master_secret(dev: Synthesized) -> No
 
 
 def test_the_functions_that_recognise_a_rollback_ask_for_the_status_of_their_own_stack_only(dev: Synthesized) -> None:
-    functions = ("UpgradeChecker", "RolesFunction")
+    functions = ("UpgradeChecker", "RolesFunction", "DatabaseLogsFunction")
     own_stack = [{"Ref": "AWS::StackId"}]
     assert dev.who_may("cloudformation:DescribeStacks") == {dev.role_of(name): own_stack for name in functions}
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tests.postgres.lambda_context import Context
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import columns, recorded
+from tests.waiting import wait_until
 
 SLEEP = "SELECT pg_sleep(3)"
 
@@ -123,13 +124,6 @@ def sleeps(cluster: Cluster) -> bool:
     """Return whether the slow revision is running."""
     asking = f"SELECT count(*) FROM pg_stat_activity WHERE query = '{SLEEP}' AND state = 'active'"
     return cluster.admin(asking) == [(1,)]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("end", ["rollback", "deletion"])

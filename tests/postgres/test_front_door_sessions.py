@@ -4,7 +4,6 @@ import io
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,6 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from localaws.postgres import RunningPostgres
 from localaws.postgres.settings import RestartMode
 from tests.postgres.doors import PASSWORD, Door, answer, message, query, startup
+from tests.waiting import wait_until
 
 type Connect = Callable[[], Connection]
 
@@ -29,13 +29,6 @@ def connect(request: pytest.FixtureRequest, door: Door, role: str) -> Connect:
         return lambda: door.connect_with_token(role)
     door.postgres.admin(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
     return lambda: door.connect(role, PASSWORD)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
 
 
 def sessions_of(postgres: RunningPostgres, application: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from localaws.front_door.door import FrontDoor, Order
 from localaws.front_door.entrance import Entrance
 from localaws.postgres.settings import free_port
 from tests.postgres.doors import GSSENC_REQUEST, SSL_REQUEST, Door, answer, startup
+from tests.waiting import wait_until
 
 CANCEL = 80877102
 NONSENSE = {
@@ -47,7 +49,8 @@ NO_PASSWORD = {
 def test_nonsense_ends_its_own_connection_only(door: Door, sent: bytes) -> None:
     with door.socket() as stranger:
         stranger.sendall(sent)
-        stranger.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # where the proxy has closed the connection already
+            stranger.shutdown(socket.SHUT_WR)
         assert answer(stranger).strip(b"N") == b""
     door.connect_as_master().close()
 
@@ -73,10 +76,11 @@ def test_what_is_no_password_message_ends_the_login(door: Door, iam_role: str, s
 
 
 def test_bytes_smuggled_in_before_encryption_are_not_taken_for_encrypted(door: Door) -> None:
+    before = len(door.postgres.auth_log())
     with door.socket() as stranger:
         stranger.sendall(SSL_REQUEST + startup(b"user\0postgres\0\0"))
         assert not answer(stranger).removeprefix(b"S").startswith((b"R", b"E"))
-    assert "dropped a connection" in door.postgres.auth_log()[-1]
+    wait_until(lambda: any("dropped a connection" in line for line in door.postgres.auth_log()[before:]))
 
 
 @pytest.mark.parametrize("request_again", [SSL_REQUEST, GSSENC_REQUEST], ids=["SSL", "GSS"])

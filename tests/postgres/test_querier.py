@@ -5,8 +5,7 @@ import json
 import multiprocessing
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
@@ -20,6 +19,7 @@ from querier.errors import WriteError
 from querier.queries import LOCK_SPACE, Query, write_query
 from tests.postgres.lambda_context import Context
 from tests.postgres.servers import Cluster
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("at_head")
 
@@ -51,13 +51,6 @@ def locked(cluster: Cluster, mode: str) -> Iterator[Connection]:
     with closing(cluster.connect_with_token("migrator")) as owner, owner.cursor() as cursor:
         cursor.execute(f"LOCK TABLE queries IN {mode} MODE")
         yield owner
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_second_run_for_a_day_writes_nothing_and_answers_with_the_row(

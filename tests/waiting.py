@@ -1,4 +1,4 @@
-"""Waiting for what comes true in time."""
+"""Waiting for a condition, and the pace of boto3's waiters."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,8 @@ OFTEN = {"Delay": 0.2, "MaxAttempts": 300}
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Return as soon as the condition is true; fail the test after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.1)
+        assert time.monotonic() < deadline, f"the condition was not true within {seconds} s"
+        time.sleep(0.03)
