@@ -91,12 +91,14 @@ def test_a_killed_upgrade_is_finished_by_the_next(
 ) -> None:
     points = uninterrupted(bootstrapped, chain)
     expected = state(bootstrapped)
-    for at, point in enumerate(points):
+    # After one statement is before the next, for a process that is killed: only the last one has an "after" of its own.
+    first = len(points) - 1 if when is When.AFTER else 0
+    for at, point in enumerate(points[first:], start=first):
         start_over()
         kill_at(at, when, bootstrapped, chain.request(), chain.folder)
         uninterrupted(bootstrapped, chain)
         assert state(bootstrapped) == expected, f"killed {when} {point}"
-    record_property("tried", f"killed {when} each of {len(points)} statements and commits")
+    record_property("tried", f"killed {when} {len(points) - first} of {len(points)} statements and commits")
 
 
 @pytest.mark.parametrize("when", When)
