@@ -19,6 +19,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
     os.nice(5)
 
+# The modules that share deployed stacks, and so must run one after the other.
+DEPLOYMENTS = ("test_deployments.py", "test_deployments_that_fail.py", "test_destroying.py", "test_production.py")
+
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
@@ -32,13 +35,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 class _ByPart(LoadScopeScheduling):  # type: ignore[misc] # likewise
-    """A part is a tier, or a module of the tests on PostgreSQL.
+    """A part is a tier, or a module of the tests on PostgreSQL; the tests of the local AWS alone are one, too.
 
     Marks of xdist_group would say the same, but xdist 3.8 writes them where pytest 9.2 does not look.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         _, tier, module, *_ = nodeid.replace("::", "/").split("/")
+        if tier == "e2e" and module not in DEPLOYMENTS:
+            return "local AWS"
         return module if tier == "postgres" else tier
 
 

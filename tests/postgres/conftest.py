@@ -45,6 +45,16 @@ from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade
 
 VERSIONS = (15, 16, 17, 18)
+DROP_EVERYTHING = """
+DROP SCHEMA IF EXISTS alembic_history CASCADE;
+DO $$
+DECLARE each regclass;
+BEGIN
+    FOR each IN SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %s CASCADE', each);
+    END LOOP;
+END $$
+"""
 
 
 @pytest.fixture(scope="session")
@@ -106,15 +116,13 @@ def bootstrapped(cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def start_over(bootstrapped: Cluster) -> Iterator[Callable[[], None]]:
-    """Return a quick way back to an empty database."""
-    with bootstrapped.connect_as_master() as master:
+def start_over(bootstrapped: Cluster) -> Callable[[], None]:
+    """Return a quick way back to an empty database: the roles and their privileges stay."""
 
-        def start_over() -> None:
-            bootstrapped.admin("DROP OWNED BY app_owner CASCADE")
-            converge(master, RolesRequest("app_owner", "migrator", ("querier",)))
+    def start_over() -> None:
+        bootstrapped.admin(DROP_EVERYTHING)
 
-        yield start_over
+    return start_over
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator import lock
 from migrator import upgrade as upgrade_module
 from migrator.events import UpgradeRequest
 from migrator.run import Run
@@ -42,6 +43,12 @@ SELECT 'constraint', conname, pg_get_constraintdef(oid), convalidated::text, NUL
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 ORDER BY 1, 2, 3
 """
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for the lock again after moments: the server needs as long to notice that its holder was killed."""
+    monkeypatch.setattr(lock, "_PAUSE_SECONDS", 0.02)
 
 
 @pytest.fixture
