@@ -42,6 +42,50 @@ def test_an_update_carries_the_history_deployed_before() -> None:
     assert request.old_revisions == ("e351aa908b6f", "0c4d5a1b2e3f")
 
 
+def test_every_property_of_an_upgrade_is_read() -> None:
+    event = {
+        **upgrade_event(Baseline="a1", AllowAhead=" c3, d4 ,", TimeoutSeconds="600"),
+        "RequestType": "Update",
+        "OldResourceProperties": {"Revisions": ["a1"]},
+        "StackId": "arn:stack",
+        "RequestId": "request",
+        "StartedAt": "1764072000.125",
+        "RollingBack": True,
+    }
+    assert UpgradeRequest.from_event(event) == UpgradeRequest(
+        scripts_digest=DIGEST,
+        revisions=("a1", "b2"),
+        old_revisions=("a1",),
+        stack_id="arn:stack",
+        request_id="request",
+        baseline="a1",
+        allow_ahead=frozenset({"c3", "d4"}),
+        rolling_back=True,
+        started_at=1764072000.125,
+        timeout_seconds=600.0,
+    )
+
+
+def test_what_an_event_does_not_say_is_the_default() -> None:
+    assert UpgradeRequest.from_event(upgrade_event()) == UpgradeRequest(DIGEST, ("a1", "b2"), timeout_seconds=3600.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "revisions"),
+    [
+        ({"Name": "app", "Endpoint": "db.example"}, ("a1",)),
+        ({"Name": "app", "Endpoint": "another.example"}, ()),
+        ({}, ("a1",)),
+    ],
+)
+def test_the_history_of_another_database_is_not_that_of_this_one(
+    old: dict[str, str], revisions: tuple[str, ...]
+) -> None:
+    event = upgrade_event(Database={"Name": "app", "Endpoint": "db.example"})
+    event |= {"RequestType": "Update", "OldResourceProperties": {"Revisions": ["a1"], "Database": old}}
+    assert UpgradeRequest.from_event(event).old_revisions == revisions
+
+
 def test_a_roles_event_is_read() -> None:
     request = RolesRequest.from_event(roles_event())
     assert request == RolesRequest("app_owner", "migrator", ("querier",))
@@ -98,6 +142,12 @@ def test_one_error_lists_every_bad_property() -> None:
         ({"Revisions": ["a1", 2]}, "Revisions is .*, allowed: a list of names"),
         ({"Revisions": ["a1", "a1"]}, "Revisions is .*, allowed: each name once"),
         ({"Revisions": {"a1": "b2"}}, "Revisions is .*, allowed: a list of names"),
+        ({"Baseline": "c3"}, "Baseline is 'c3', allowed: a revision of this deployment"),
+        ({"Baseline": 7}, "Baseline is 7, allowed: a text"),
+        ({"AllowAhead": ["c3"]}, "AllowAhead is .*, allowed: a text"),
+        ({"TimeoutSeconds": "0"}, "TimeoutSeconds is '0', allowed: a whole number of seconds above 0, as a text"),
+        ({"TimeoutSeconds": 600}, "TimeoutSeconds is 600, allowed: a whole number of seconds above 0, as a text"),
+        ({"TimeoutSeconds": "1.5"}, "TimeoutSeconds is '1.5', allowed: a whole number of seconds above 0, as a text"),
     ],
 )
 def test_bad_upgrade_properties_are_refused(properties: dict[str, object], problem: str) -> None:

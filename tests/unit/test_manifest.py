@@ -1,0 +1,39 @@
+"""The manifest of the revisions in the function's zip."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from migrator.errors import MigratorError
+from migrator.manifest import NAME, Manifest, RevisionFile
+
+
+def test_the_revisions_keep_their_order_parents_and_digests(tmp_path: Path) -> None:
+    entries = [
+        {"revision": "z", "parents": [], "digest": "1"},
+        {"revision": "a", "parents": ["z"], "digest": "2"},
+    ]
+    (tmp_path / NAME).write_text(json.dumps(entries))
+    manifest = Manifest.read(tmp_path)
+    assert list(manifest.files.values()) == [RevisionFile("z", (), "1"), RevisionFile("a", ("z",), "2")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "JSONDecodeError: Expecting value"),
+        ('[{"revision": "a", "parents": []}]', "KeyError: 'digest'"),
+        ('[{"revision": "a", "parents": null, "digest": ""}]', "TypeError: 'NoneType' object is not iterable"),
+        ("7", "TypeError: 'int' object is not iterable"),
+    ],
+)
+def test_a_malformed_manifest_is_rejected_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / NAME).write_text(text)
+    with pytest.raises(MigratorError, match=rf"^revisions\.json of the function's zip cannot be read: {reason}"):
+        Manifest.read(tmp_path)
+
+
+def test_a_zip_without_a_manifest_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(MigratorError, match="cannot be read: FileNotFoundError"):
+        Manifest.read(tmp_path)
