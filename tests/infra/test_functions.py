@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from infra.settings import PROJECT
+from migrator import roles_handler
 from migrator.settings import UpgradeSettings
 from querier import limits
+from rds_iam import connection
 from rds_iam.settings import DatabaseSettings
 from tests.infra.template import Synthesized
 
@@ -149,6 +151,35 @@ def test_every_log_group_forgets_after_a_month(dev: Synthesized) -> None:
 def test_the_migrator_ends_before_the_function_that_waits_for_it(dev: Synthesized) -> None:
     framework = dev.function("UpgradeFrameworkframeworkisComplete")
     assert dev.function("UpgradeMigrator")["Timeout"] < framework["Timeout"]
+
+
+def test_the_migrator_may_work_for_fourteen_minutes(dev: Synthesized) -> None:
+    assert dev.function("UpgradeMigrator")["Timeout"] == 14 * 60
+
+
+def test_the_role_setup_has_the_time_to_wait_for_a_server_that_cannot_be_reached(dev: Synthesized) -> None:
+    waits = connection.UNREACHABLE_RETRY_SECONDS + roles_handler._RESERVE_SECONDS
+    assert dev.function("RolesFunction")["Timeout"] > waits + 60
+
+
+@pytest.mark.parametrize("function", ["UpgradeChecker", "DatabaseLogsFunction", "ProtectionFunction"])
+def test_a_function_that_calls_apis_of_aws_outlives_an_api_that_does_not_answer(
+    prod: Synthesized, function: str
+) -> None:
+    """Two attempts, each with 5 s to connect and 5 s to read: see `migrator.rollback`."""
+    assert prod.function(function)["Timeout"] >= 60
+
+
+@pytest.mark.parametrize(
+    ("resource", "function"),
+    [
+        ("Custom::DatabaseRoles", "RolesFunction"),
+        ("Custom::DatabaseLogs", "DatabaseLogsFunction"),
+        ("Custom::DeletionProtection", "ProtectionFunction"),
+    ],
+)
+def test_cloudformation_waits_longer_than_the_function_works(prod: Synthesized, resource: str, function: str) -> None:
+    assert int(prod.only(resource)["ServiceTimeout"]) > prod.function(function)["Timeout"]
 
 
 def test_the_querier_gives_up_on_a_login_and_on_a_locked_table_before_its_timeout(dev: Synthesized) -> None:
