@@ -38,6 +38,8 @@ class UpgradeSettings:
         """
         return {
             "lock_timeout": f"{int(self.lock_timeout_seconds * 1000)}ms",
+            # The session that holds the lock is idle while a revision runs.
+            "idle_session_timeout": "0",
             "client_connection_check_interval": "2s",
             "tcp_keepalives_idle": "30",
             "tcp_keepalives_interval": "10",

@@ -215,3 +215,13 @@ def test_an_upgrade_that_has_lost_its_lock_takes_it_again_before_the_next_revisi
             upgrade_handler.is_complete(event, Context(seconds_left=20))
         thief.join()
     assert columns(bootstrapped) == ["id"]
+
+
+def test_a_server_that_ends_idle_sessions_does_not_end_the_session_with_the_lock(
+    project: Project, bootstrapped: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bootstrapped.admin("ALTER DATABASE app SET idle_session_timeout = '500ms'")
+    project.add("r2", "SELECT pg_sleep(1.5)")
+    capsys.readouterr()
+    assert deploy(project)["RevisionsApplied"] == "1"
+    assert metrics_in(capsys.readouterr().out)["UpgradeRetries"] == 0

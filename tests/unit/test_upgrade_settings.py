@@ -7,6 +7,7 @@ from migrator.settings import UpgradeSettings
 def test_a_table_is_waited_for_three_seconds_unless_chosen_otherwise() -> None:
     assert UpgradeSettings.from_environment({}).session()["lock_timeout"] == "3000ms"
     assert UpgradeSettings.from_environment({"LOCK_TIMEOUT_SECONDS": "0.25"}).session()["lock_timeout"] == "250ms"
+    assert UpgradeSettings.from_environment({"LOCK_TIMEOUT_SECONDS": "300"}).session()["lock_timeout"] == "300000ms"
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "301", "3s", "nan", "inf"])
