@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ SLOW = """
 import os, time
 
 def handler(event, context):
-    time.sleep(event)
+    while event and not os.path.exists(event):
+        time.sleep(0.05)
     return {{"answer": {answer!r}, "pid": os.getpid()}}
 """
 
@@ -137,17 +139,19 @@ def test_a_scheduled_run_that_fails_is_retried_and_its_event_goes_to_the_destina
 
 
 def test_an_invocation_in_flight_survives_changes_of_its_function_and_its_environment_ends_after_it(
-    aws: LocalAws, functions: Functions
+    aws: LocalAws, functions: Functions, tmp_path: Path
 ) -> None:
     functions.create("slow", SLOW.format(answer="old"))
+    end = tmp_path / "end"
     with ThreadPoolExecutor(1) as pool:
-        in_flight = pool.submit(aws.invoke, "slow", 3)
-        time.sleep(1)
+        in_flight = pool.submit(aws.invoke, "slow", str(end))
+        wait_until(lambda: bool(processes_of("slow")))
         aws.client("lambda").update_function_code(FunctionName="slow", ZipFile=zipped(SLOW.format(answer="new")))
         aws.client("lambda").update_function_configuration(FunctionName="slow", Timeout=20)
-        answer, old = aws.invoke("slow", 0)["answer"], processes_of("slow")
+        answer, old = aws.invoke("slow", "")["answer"], processes_of("slow")
         assert answer == "new"
         assert not in_flight.done()
+        end.touch()
         survivor = in_flight.result()
     assert survivor["answer"] == "old"
     assert survivor["pid"] in old
