@@ -120,13 +120,15 @@ def test_an_upgrade_that_loses_its_connection_goes_on_or_is_finished_by_the_next
     monkeypatch.setattr(upgrade_module, "Backoff", lambda **_seconds: Backoff(first=0.02, longest=0.1))
     points = uninterrupted(bootstrapped, chain)
     expected = state(bootstrapped)
-    for at, point in enumerate(points):
+    # Until the first change, the database is empty: one way of cutting is enough there.
+    first = 0 if when is When.BEFORE else next(at for at, point in enumerate(points) if "CREATE" in point)
+    for at, point in enumerate(points[first:], start=first):
         start_over()
         interruption = Interruption(strike=cut, at=at, when=when)
         run(bootstrapped, chain, interruption)
         assert interruption.struck
         assert state(bootstrapped) == expected, f"cut {when} {point}"
-    record_property("tried", f"cut {when} each of {len(points)} statements and commits")
+    record_property("tried", f"cut {when} {len(points) - first} of {len(points)} statements and commits")
 
 
 def kill_at(at: int, when: When, cluster: Cluster, request: UpgradeRequest, folder: Path) -> None:
