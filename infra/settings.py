@@ -31,7 +31,7 @@ class Stage(StrEnum):
 
 
 class Protection(StrEnum):
-    """Whether the stack and the database of `prod` are protected; `off` comes before the stack is destroyed."""
+    """The protection of the stack and the database of `prod`; `off` comes before the stack is destroyed."""
 
     ON = "on"
     OFF = "off"

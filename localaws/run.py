@@ -19,7 +19,7 @@ ACCOUNT = "000000000000"
 REGION = "eu-central-1"
 HOST = "127.0.0.1"
 COMMAND = ".venv/bin/python -m localaws"
-"""What a user types in the checkout."""
+"""The commands that a user types in the checkout."""
 START_SECONDS = 60.0
 """A run that is not alive after so long never will be."""
 KEPT_LOGS = 5

@@ -61,7 +61,7 @@ class UpgradeRequest:
 
     @property
     def is_rollback(self) -> bool:
-        """Whether this is a rollback; without CloudFormation's word, whether the properties look like one."""
+        """True for a rollback; if CloudFormation did not tell, true for properties that look like one."""
         if self.rolling_back is None:
             return set(self.revisions) < set(self.old_revisions)
         return self.rolling_back

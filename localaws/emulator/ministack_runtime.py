@@ -24,7 +24,7 @@ type Scope = tuple[str, str]
 __all__ = ["request_scope"]
 
 ExecutionEnvironmentBase = _runtime.Worker
-"""What ministack's pool of execution environments holds, leases and kills."""
+"""The class of the execution environments in ministack's pool."""
 
 acquire_environment = _runtime.acquire_worker
 execution_credentials = _runtime.execution_credentials

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 type Key = tuple[Scope, str]
 type Version = tuple[object, ...]
-"""What changes when a schedule is changed, or removed and made again."""
+"""The parts of a schedule that differ after an update, or after a deletion and a new creation."""
 
 
 @dataclass

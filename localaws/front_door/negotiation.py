@@ -49,7 +49,7 @@ class Negotiation:
         return await self._wrap(), request
 
     async def close(self) -> None:
-        """Close the connection, in whatever state it is."""
+        """Close the connection in any state."""
         if self._stream is None:
             with self._connection:
                 self._read_ahead()  # what is left unread would become a reset, which can overtake what was sent
