@@ -30,7 +30,7 @@ type Steps = Callable[[tuple[str, ...], MigrationContext], list[Any]]
 class SharedConnection(sa.Connection):
     """A connection that an env.py may use as an engine, too.
 
-    Until Alembic 1.8, its cookbook called `connect()` on whatever was shared. SQLAlchemy 2 no longer has this method.
+    Until Alembic 1.8, its cookbook called `connect()` on the shared object. SQLAlchemy 2 has removed this method.
     """
 
     def connect(self) -> Self:

@@ -31,6 +31,6 @@ def on_event(event: Event, _context: LambdaContext) -> dict[str, object]:
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         started_at = time.time()
         rolling_back = is_rolling_back(event)
-        if not rolling_back:  # a rollback must not fail, whatever the properties were
+        if not rolling_back:  # a rollback must not fail, even with malformed properties
             UpgradeRequest.from_event(event)
         return {"PhysicalResourceId": PHYSICAL_ID, "StartedAt": f"{started_at:.3f}", "RollingBack": rolling_back}

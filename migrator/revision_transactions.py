@@ -1,6 +1,6 @@
 """Detect a revision that rolls back its own work. Alembic would record it.
 
-The server knows what became of a transaction (`pg_xact_status`), whatever ended it: SQLAlchemy, SQL text, or a call to
+The server knows the end of each transaction (`pg_xact_status`), also if it was not SQLAlchemy but SQL text or a call to
 the driver. So the id of each transaction of the revision is read after its first statement that writes, and the ids are
 looked up at the end. A transaction without an id has written nothing. A rollback to a savepoint does not end a
 transaction. What a revision commits by itself stays.

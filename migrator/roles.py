@@ -105,7 +105,7 @@ def _has_membership_options(cursor: Cursor) -> bool:
 
 def _retire(cursor: Cursor, request: RolesRequest, old: RolesRequest, database: str) -> None:
     # After a role setup that failed, the rollback's old properties may name roles that were never created, or that
-    # belong to somebody else.
+    # belong to another owner.
     managed = {name for name, role in read_roles(cursor, old.roles).items() if role.managed}
     # Another stack may use the same roles for its database on this server: it goes on doing so.
     elsewhere = roles_of_other_databases(cursor)

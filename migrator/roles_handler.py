@@ -52,7 +52,7 @@ def _set_up_if_possible(event: Event) -> None:
     """Set up the roles of the deployment that is restored, but never fail: a failed rollback leaves the stack stuck."""
     try:
         _set_up(event, Deadline.after(_ROLLBACK_SECONDS))
-    except Exception as exc:  # noqa: BLE001 - whatever has happened to the database
+    except Exception as exc:  # noqa: BLE001 - the database may be in any state
         logger.warning("roles not set up in this rollback", extra={"error": brief(exc)})
         with single_metric(name="RollbackWithoutDatabase", unit=MetricUnit.Count, value=1):
             pass  # written on leaving the block

@@ -10,10 +10,10 @@ TYPE = "AWS::Lambda::Function"
 
 def register() -> None:
     """End the environments of every function that CloudFormation removes from now on."""
-    theirs = ResourceType.registered(TYPE)
+    original = ResourceType.registered(TYPE)
 
     def delete(name: str, properties: Properties) -> None:
-        theirs.delete(name, properties)
+        original.delete(name, properties)
         environments.end_of_function(name, account_and_region())
 
-    ResourceType(theirs.create, delete, theirs.update).register(TYPE)
+    ResourceType(original.create, delete, original.update).register(TYPE)

@@ -14,10 +14,10 @@ TYPE = "AWS::StepFunctions::StateMachine"
 def register() -> None:
     """Stop the executions of every state machine that CloudFormation removes from now on."""
     ministack_runtime.end_stopped_executions()
-    theirs = ResourceType.registered(TYPE)
+    original = ResourceType.registered(TYPE)
 
     def delete(arn: str, properties: Properties) -> None:
         ministack_runtime.stop_executions(arn)
-        theirs.delete(arn, properties)
+        original.delete(arn, properties)
 
-    ResourceType(theirs.create, delete, theirs.update).register(TYPE)
+    ResourceType(original.create, delete, original.update).register(TYPE)

@@ -58,8 +58,8 @@ class Negotiation:
         await self._stream[1].wait_closed()
 
     async def _take_tls_on_request(self) -> tuple[Stream, wire.Request]:
-        # A server without direct TLS has read ahead, and complains when encryption is there. A newer one takes
-        # whatever follows for the beginning of TLS.
+        # A server without direct TLS has read ahead, and complains once TLS is established. A newer one takes
+        # the bytes after the request as the beginning of TLS.
         early = b"" if self._takes_direct_tls else self._read_ahead()
         await self._send(wire.ACCEPT_TLS)
         reader, writer = stream = await self._encrypt()

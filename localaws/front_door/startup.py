@@ -18,7 +18,7 @@ type Parameter = tuple[bytes, bytes]
 
 @dataclass(frozen=True)
 class StartupMessage:
-    """What a client asks for. Only servers know all parameters; the later one of two of a name counts."""
+    """The parameters of a client's request. Of two parameters with one name, the later one counts."""
 
     minor: int
     parameters: tuple[Parameter, ...]
