@@ -2,9 +2,9 @@
 .DELETE_ON_ERROR:
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test lint lint-sql format revision plan freeze synth deploy destroy lock clean
+.PHONY: help setup demo pr test lint lint-sql format revision plan freeze synth deploy destroy lock clean
 
-# The only version past its end of life that the suite runs on. jsii, under CDK, warns of any other.
+# jsii warns of Node versions past their end of life. The suite runs on 20; the warning stays for the others.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -18,29 +18,32 @@ help:  ## list the commands
 	awk -F ':.*## ' -v bold="$${bold:-}" -v plain="$${plain:-}" \
 	  '/^[a-z-]+:.*## / { printf "  %smake %-9s%s %s\n", bold, $$1, plain, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.complete node_modules/.complete .build/postgres-17/.complete  ## install everything the project needs into .venv and node_modules
+setup: .venv/.complete node_modules/.complete .build/postgres-17/.complete  ## install everything that the project needs into .venv and node_modules
 
 demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 leaves it running)
 	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
 
+pr: FROZEN = 1
+pr: lint test  ## check everything that CI checks: run it before a pull request
+
 test: setup $(POSTGRES_VERSIONS:%=.build/postgres-%/.complete)  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
 	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --no-loadscope-reorder)
 
-lint: setup  ## format check, ruff, mypy --strict, import walls, lint-sql
+lint: setup  ## check format, ruff, mypy --strict, import rules, lint-sql
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@$(PYTHON) -m pytest -q tests/unit/test_walls.py
 	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
 
-lint-sql: setup  ## lint every revision: squawk's rules on its SQL, and our own; FROZEN=1 where a branch is merged
+lint-sql: setup  ## lint every revision with squawk's rules and this project's; FROZEN=1 rejects revisions that are not frozen
 	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
 
-# The shell expands these, and not make, so that a name of a branch cannot be anything else.
+# The shell expands the variables, not make: a branch name cannot become a command.
 plan: setup  ## show what a deployment would do since the last release tag: FROM=revision, SINCE=tag, FORMAT=markdown
 	@$(PYTHON) -m review plan $${FROM:+--from="$$FROM"} $${SINCE:+--since="$$SINCE"} $${FORMAT:+--format="$$FORMAT"}
 
-freeze: setup  ## record the revisions in migrations/versions.lock: from then on they may not be edited
+freeze: setup  ## record the revisions in migrations/versions.lock: a change of their code is an error afterwards
 	@$(PYTHON) -m review freeze
 
 format: setup  ## format the code and apply ruff's safe fixes
@@ -48,7 +51,7 @@ format: setup  ## format the code and apply ruff's safe fixes
 	@.venv/bin/ruff check --fix .
 
 revision: setup  ## write a revision from the changes of migrations/tables.py, and lint it: m="add a column"
-	@test -n "$${m:-}" || { echo 'make revision wants a message: make revision m="add a column"' >&2; exit 2; }
+	@test -n "$${m:-}" || { echo 'm must be the message of the revision (got nothing): make revision m="add a column"' >&2; exit 2; }
 	@.venv/bin/alembic revision --autogenerate --message "$$m"
 	@$(PYTHON) -m review lint
 

@@ -44,8 +44,9 @@ def test_every_make_target_that_is_called_exists(workflow: Workflow) -> None:
     assert set(called) <= TARGETS
 
 
-def test_what_is_expected_before_a_merge_is_called(workflow: Workflow) -> None:
-    assert {"make lint FROZEN=1", "make test"} <= set(scripts(workflow))
+def test_every_ci_runs_the_gate_of_contributors(workflow: Workflow) -> None:
+    assert "make pr" in scripts(workflow)
+    assert "make pr" in (ROOT / ".ci/run").read_text().splitlines()
 
 
 def test_no_script_holds_an_expression(workflow: Workflow) -> None:
