@@ -26,11 +26,11 @@ demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 lea
 test: setup $(POSTGRES_VERSIONS:%=.build/postgres-%/.complete)  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
 	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --no-loadscope-reorder)
 
-lint: setup  ## format check, ruff, mypy --strict, import walls, lint-sql
+lint: setup  ## format check, ruff, mypy --strict, import rules, lint-sql
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@$(PYTHON) -m pytest -q tests/unit/test_walls.py
+	@$(PYTHON) -m pytest -q tests/unit/test_import_rules.py
 	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
 
 lint-sql: setup  ## lint every revision: squawk's rules on its SQL, and our own; FROZEN=1 where a branch is merged
