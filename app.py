@@ -8,8 +8,8 @@ from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra import settings
-from infra.errors import InfraError
 from infra.stack import PrivateDatabaseStack
+from rds_alembic.errors import RdsAlembicError
 
 VARIABLE_PREFIX = "PRIVATE_DATABASE_"
 """Of the environment variables that are read for settings that the context does not name."""
@@ -42,5 +42,5 @@ def read_settings(context: Callable[[str], object], environ: Mapping[str, str]) 
 if __name__ == "__main__":
     try:
         main()
-    except InfraError as exc:
+    except RdsAlembicError as exc:
         sys.exit(f"error: {exc}")

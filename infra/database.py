@@ -5,8 +5,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infra.nag import ENHANCED_MONITORING, acknowledge
 from infra.settings import DatabaseSettings
+from rds_alembic.constructs.nag import ENHANCED_MONITORING, acknowledge
 
 # What a refused login is diagnosed by: the server's own log, and RDS's reasons for refusing a token.
 LOG_EXPORTS = ("postgresql", "iam-db-auth-error")

@@ -8,12 +8,12 @@ from aws_cdk.aws_lambda_destinations import SqsDestination
 from aws_cdk.aws_scheduler_targets import LambdaInvoke
 from constructs import Construct
 
-from infra.alarms import alarm_at_one
-from infra.bundling import Bundle
-from infra.nag import acknowledge, acknowledge_invoke
-from infra.postgres_function import Login, PostgresFunction
-from infra.python_function import Place, Program
 from infra.settings import FunctionSettings
+from rds_alembic.assets.function_asset import Bundle
+from rds_alembic.constructs.alarms import alarm_at_one
+from rds_alembic.constructs.nag import acknowledge, acknowledge_invoke
+from rds_alembic.constructs.postgres_function import Login, PostgresFunction
+from rds_alembic.constructs.python_function import Place, Program
 
 RETRIES = 2  # Lambda's maximum for asynchronous invocations
 MAX_EVENT_AGE = Duration.hours(1)

@@ -9,8 +9,8 @@ from pathlib import Path
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from infra import rds_ca
-from infra.errors import InfraError
+from rds_alembic.assets import rds_ca
+from rds_alembic.errors import RdsAlembicError
 
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
@@ -133,7 +133,7 @@ class Settings:
 
 
 def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settings:
-    """Turn the text of CDK's context into settings; raise one `InfraError` that lists everything wrong with it."""
+    """Turn the text of CDK's context into settings; raise one `RdsAlembicError` that lists everything wrong with it."""
     wrong: list[str] = []
     stage = _choice(Stage, context, key="stage", wrong=wrong)
     protection = _choice(Protection, context, key="protection", wrong=wrong)
@@ -151,7 +151,7 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         ),
     )
     if wrong:
-        raise InfraError("; ".join(wrong))
+        raise RdsAlembicError("; ".join(wrong))
     return settings if stage is Stage.DEV else production(settings, protected=protection is Protection.ON)
 
 
@@ -220,8 +220,8 @@ def _rds_ca(value: str | None, region: str, *, wrong: list[str]) -> Path:
     if value is None:
         if region not in rds_ca.covered_regions():
             wrong.append(
-                f"region is {region!r}, whose RDS roots are not in infra/rds_ca: give rds-ca the path of a PEM file, "
-                f"or choose one of {', '.join(rds_ca.covered_regions())}"
+                f"region is {region!r}, whose RDS roots are not in rds_alembic/assets/rds_ca: "
+                f"give rds-ca the path of a PEM file, or choose one of {', '.join(rds_ca.covered_regions())}"
             )
         return rds_ca.roots_of(region)
     path = PROJECT / value

@@ -6,16 +6,16 @@ from aws_cdk import Annotations, CfnOutput, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from infra.alembic_upgrade import AlembicUpgrade
 from infra.database import LOG_EXPORTS, Database
-from infra.database_logs import DatabaseLogs
-from infra.database_roles import DatabaseRoles
 from infra.network import Network
-from infra.postgres_function import Login
-from infra.protection import Protection
-from infra.python_function import Place
 from infra.querier import Querier
 from infra.settings import Settings, Stage
+from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade
+from rds_alembic.constructs.database_logs import DatabaseLogs
+from rds_alembic.constructs.database_roles import DatabaseRoles
+from rds_alembic.constructs.postgres_function import Login
+from rds_alembic.constructs.protection import Protection
+from rds_alembic.constructs.python_function import Place
 
 
 class PrivateDatabaseStack(Stack):

@@ -1,6 +1,6 @@
 """The revisions in the function's zip, without loading their code: order, parents and digests of the code.
 
-The stack writes the file when it builds the zip (`infra.alembic_history`).
+The stack writes the file when it builds the zip (`rds_alembic.revisions.alembic_project`).
 """
 
 import json

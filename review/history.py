@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
-import revision_ids
+from rds_alembic.revisions import revision_ids
 from review.errors import ReviewError
 
 

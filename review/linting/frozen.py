@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from code_digest import code_digest
+from rds_alembic.revisions.code_digest import code_digest
 from review.errors import ReviewError
 from review.findings import Finding
 from review.history import History

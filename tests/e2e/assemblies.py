@@ -9,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
-from infra import alembic_history
 from localaws.cdk import local_context, synth, synth_environment
 from localaws.certificates import Certificates
 from localaws.run import CHECKOUT, STATE
+from rds_alembic.revisions.alembic_project import AlembicProject
 
 FIRST = "first"
-REVISIONS = alembic_history.read(CHECKOUT).revisions
+REVISIONS = AlembicProject.read(CHECKOUT).revisions
 """The project's own, which the first deployment applies."""
 REVISION = """
 import sqlalchemy as sa

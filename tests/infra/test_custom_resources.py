@@ -5,8 +5,8 @@ from typing import Any
 
 from syrupy.assertion import SnapshotAssertion
 
-from infra import alembic_history
 from infra.settings import PROJECT
+from rds_alembic.revisions.alembic_project import AlembicProject
 from tests.infra.template import Synthesized, attribute
 
 
@@ -37,7 +37,7 @@ def test_the_properties_of_the_upgrade_are_the_contract_with_its_handler(
 
 
 def test_the_upgrade_lists_the_revisions_of_the_project(dev: Synthesized) -> None:
-    history = alembic_history.read(PROJECT)
+    history = AlembicProject.read(PROJECT)
     properties = dev.only("Custom::AlembicUpgrade")
     assert properties["Revisions"] == list(history.revisions)
     assert properties["ScriptsDigest"] == history.digest

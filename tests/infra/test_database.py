@@ -1,6 +1,6 @@
 import pytest
 
-from infra.rds_ca import roots_of
+from rds_alembic.assets.rds_ca import roots_of
 from tests.infra.template import Synthesized, attribute
 
 

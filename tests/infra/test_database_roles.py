@@ -6,10 +6,10 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from infra.database_roles import DatabaseRoles
-from infra.postgres_function import Login
-from infra.python_function import Place
 from infra.settings import FunctionSettings, parse
+from rds_alembic.constructs.database_roles import DatabaseRoles
+from rds_alembic.constructs.postgres_function import Login
+from rds_alembic.constructs.python_function import Place
 from tests.infra.template import Synthesized
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import rds_ca
-from infra.errors import InfraError
-from infra.rds_ca import ROOTS, refresh
+from rds_alembic.assets import rds_ca
+from rds_alembic.assets.rds_ca import ROOTS, refresh
+from rds_alembic.errors import RdsAlembicError
 
 
 def test_twenty_seven_regions_are_covered_by_three_roots_each() -> None:
@@ -38,6 +38,6 @@ def test_refreshing_removes_the_region_that_has_no_roots_any_more(tmp_path: Path
 
 def test_refreshing_from_nothing_is_refused_and_touches_nothing(tmp_path: Path) -> None:
     (tmp_path / "eu-west-1.pem").touch()
-    with pytest.raises(InfraError, match="no current root of RDS"):
+    with pytest.raises(RdsAlembicError, match="no current root of RDS"):
         refresh.write({}, folder=tmp_path)
     assert (tmp_path / "eu-west-1.pem").exists()

@@ -8,11 +8,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from aws_cdk.assertions import Template
 
-from infra.alembic_upgrade import AlembicUpgrade
-from infra.errors import InfraError
-from infra.postgres_function import Login, PostgresDatabase
-from infra.python_function import Place
 from infra.settings import PROJECT, FunctionSettings, parse
+from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade
+from rds_alembic.constructs.postgres_function import Login, PostgresDatabase
+from rds_alembic.constructs.python_function import Place
+from rds_alembic.errors import RdsAlembicError
 from tests.infra.template import Synthesized, attribute
 
 
@@ -103,5 +103,5 @@ def test_the_identity_of_a_cluster_has_its_resource_id(stack: Stack) -> None:
 def test_a_baseline_that_is_not_in_the_project_is_rejected(stack: Stack, vpc: ec2.Vpc) -> None:
     engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
     server = rds.DatabaseInstance(stack, "Server", engine=engine, vpc=vpc, iam_authentication=True)
-    with pytest.raises(InfraError, match=r"baseline must be a revision of .*migrations \(got 'r99'\)"):
+    with pytest.raises(RdsAlembicError, match=r"baseline must be a revision of .*migrations \(got 'r99'\)"):
         _synthesize(stack, server=server, vpc=vpc, baseline="r99")

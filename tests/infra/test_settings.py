@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra import settings
-from infra.errors import InfraError
-from infra.rds_ca import covered_regions
 from infra.settings import PROJECT, Architecture, Stage
+from rds_alembic.assets.rds_ca import covered_regions
+from rds_alembic.errors import RdsAlembicError
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -52,7 +52,7 @@ def test_without_context_it_is_the_dev_stage_of_the_design() -> None:
     ],
 )
 def test_a_bad_value_is_refused_with_what_is_allowed(key: str, value: str, message: str) -> None:
-    with pytest.raises(InfraError) as refused:
+    with pytest.raises(RdsAlembicError) as refused:
         settings.parse({key: value})
     assert str(refused.value).startswith(message)
 
@@ -63,14 +63,14 @@ def test_schedules_of_eventbridge_are_taken(expression: str) -> None:
 
 
 def test_everything_wrong_is_listed_at_once() -> None:
-    with pytest.raises(InfraError) as refused:
+    with pytest.raises(RdsAlembicError) as refused:
         settings.parse({"stage": "x", "architecture": "y", "querier-schedule": "z"}, region="mars-north-1")
     for wrong in ("stage is 'x'", "architecture is 'y'", "querier-schedule is 'z'", "region is 'mars-north-1'"):
         assert wrong in str(refused.value)
 
 
 def test_a_region_without_roots_is_refused_naming_the_regions_that_have_them() -> None:
-    with pytest.raises(InfraError, match="region is 'il-central-1'") as refused:
+    with pytest.raises(RdsAlembicError, match="region is 'il-central-1'") as refused:
         settings.parse({}, region="il-central-1")
     assert ", ".join(covered_regions()) in str(refused.value)
     assert "rds-ca" in str(refused.value)

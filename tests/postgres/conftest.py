@@ -27,7 +27,6 @@ from typing import Any
 
 import pytest
 
-from infra import alembic_history
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
@@ -37,6 +36,7 @@ from migrator.manifest import Manifest
 from migrator.roles import converge
 from migrator.run import Outcome, Run
 from migrator.upgrade import upgrade
+from rds_alembic.revisions.alembic_project import AlembicProject
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
@@ -129,7 +129,7 @@ def start_over(bootstrapped: Cluster) -> Callable[[], None]:
 def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with this repository's Alembic project, laid out as in the function's zip."""
     folder = tmp_path_factory.mktemp("own-project")
-    for name, path in alembic_history.read(Path(__file__).parents[2]).files(folder / "cache").items():
+    for name, path in AlembicProject.read(Path(__file__).parents[2]).files(folder / "cache").items():
         (shutil.copytree if path.is_dir() else shutil.copyfile)(path, folder / name)
     return folder
 
@@ -137,7 +137,7 @@ def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def at_head(bootstrapped: Cluster, own_project: Path) -> None:
     """Bring the database to the head of the project's own revisions."""
-    history = alembic_history.read(own_project)
+    history = AlembicProject.read(own_project)
     request = UpgradeRequest(history.digest, history.revisions)
     connect = partial(bootstrapped.connect_with_token, "migrator")
     upgrade(Run(request, own_project, connect, Deadline.after(60)))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from code_digest import code_digest
-from infra.alembic_history import MANIFEST
 from migrator.events import UpgradeRequest
+from rds_alembic.revisions.alembic_project import MANIFEST
+from rds_alembic.revisions.code_digest import code_digest
 
 STACK_ID = "arn:aws:cloudformation:eu-central-1:000000000000:stack/PrivateDatabase/6f1f7e60"
 

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
-from infra import alembic_history
 from infra.settings import RoleSettings
 from migrations import command_line
+from rds_alembic.revisions.alembic_project import AlembicProject
 from tests.postgres.servers import SETTINGS, Cluster
 
 ROOT = Path(__file__).parents[2]
-REVISIONS = alembic_history.read(ROOT).revisions
+REVISIONS = AlembicProject.read(ROOT).revisions
 ALEMBIC = Path(sys.executable).with_name("alembic")
 MOOD = 'queries.append_column(sa.Column("mood", sa.Enum({values}, name="mood"), nullable=False, server_default="ok"))\n'
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from infra import alembic_history
 from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
 from migrator.plan import Plan
 from migrator.run import Run
 from migrator.upgrade import upgrade
+from rds_alembic.revisions.alembic_project import MANIFEST, AlembicProject
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
@@ -139,7 +139,7 @@ def test_every_id_that_synth_allows_is_recorded(run: Upgrade, project: Project, 
         assert run(project).applied[-1:] == (revision,)
         assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [(revision,)]
     assert recorded(bootstrapped) == project.revisions
-    assert alembic_history.read(project.folder).revisions == tuple(project.revisions)
+    assert AlembicProject.read(project.folder).revisions == tuple(project.revisions)
 
 
 def test_env_is_run_about_once_for_each_revision(run: Upgrade, project: Project, tmp_path: Path) -> None:
@@ -237,9 +237,9 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     for revision, folder in (("r1", "one"), ("r2", "two/below")):
         (scripts / folder).mkdir(parents=True)
         (scripts / f"versions/{revision}.py").rename(scripts / folder / f"{revision}.py")
-    history = alembic_history.read(project.folder)
+    history = AlembicProject.read(project.folder)
     assert history.revisions == ("r1", "r2")
-    (project.folder / alembic_history.MANIFEST).write_text(history.manifest())
+    (project.folder / MANIFEST).write_text(history.manifest())
     monkeypatch.chdir(project.folder)  # where a function runs
     connect = partial(bootstrapped.connect_with_token, "migrator")
     request = UpgradeRequest(history.digest, history.revisions)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from code_digest import code_digest
+from rds_alembic.revisions.code_digest import code_digest
 
 CODE = 'revision = "r1"\n\n\ndef upgrade():\n    op.execute("SELECT 1")\n'
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import alembic_history
-from infra.errors import InfraError
+from rds_alembic.errors import RdsAlembicError
+from rds_alembic.revisions.alembic_project import AlembicProject
 from review.errors import ReviewError
 from review.history import History
 
@@ -33,7 +33,7 @@ POSITIONS = {"alone": (), "last": ("first",), "between": ("first", "last"), "fir
 
 
 def synth(project: Path) -> tuple[str, ...]:
-    return alembic_history.read(project).revisions
+    return AlembicProject.read(project).revisions
 
 
 def lint(project: Path) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def write(project: Path, name: str, revision: object, down: object, annotation: 
 
 
 def message(read: Read, project: Path) -> str:
-    with pytest.raises((InfraError, ReviewError)) as refused:
+    with pytest.raises((RdsAlembicError, ReviewError)) as refused:
         read(project)
     return str(refused.value)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uv
 
-from infra import archive
-from infra.errors import InfraError
 from infra.settings import PROJECT, Architecture
+from rds_alembic.assets import archive
+from rds_alembic.errors import RdsAlembicError
 
 PYTHON = (3, 13)
 MIRROR = PROJECT / ".tools/uv.toml"  # made by tools/setup, where pip is told of a mirror: uv does not read that
@@ -50,7 +50,7 @@ def site_packages(lock: Path, architecture: Architecture, *, cache: Path) -> Pat
 def _require_python() -> None:
     running = sys.version_info[:2]
     if running != PYTHON:
-        raise InfraError(
+        raise RdsAlembicError(
             f"python {running[0]}.{running[1]} writes byte code that the functions cannot read: allowed is 3.13"
         )
 
@@ -64,7 +64,7 @@ def _install(lock: Path, architecture: Architecture, *, target: Path) -> None:
         command += ["--config-file", str(MIRROR)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InfraError(f"uv could not install {lock.name} for {PLATFORMS[architecture]}: {done.stderr.strip()}")
+        raise RdsAlembicError(f"uv could not install {lock.name} for {PLATFORMS[architecture]}: {done.stderr.strip()}")
     _trim(target)
     archive.compile_tree(target)
 

@@ -9,12 +9,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infra.bundling import Bundle
-from infra.framework import Framework
-from infra.function_environment import RolesEnvironment
-from infra.postgres_function import Login, PostgresFunction
-from infra.python_function import Place, Program
 from infra.settings import FunctionSettings
+from rds_alembic.assets.function_asset import Bundle
+from rds_alembic.constructs.function_environment import RolesEnvironment
+from rds_alembic.constructs.postgres_function import Login, PostgresFunction
+from rds_alembic.constructs.provider import Framework
+from rds_alembic.constructs.python_function import Place, Program
 
 SERVICE_TIMEOUT = Duration.minutes(15)
 

@@ -9,11 +9,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra import bundling
-from infra.bundling import Bundle
-from infra.function_environment import FunctionEnvironment
-from infra.nag import ANY_RESOURCE, BASIC_EXECUTION, VPC_EXECUTION, acknowledge
 from infra.settings import Architecture, FunctionSettings, LogSettings
+from rds_alembic.assets import function_asset
+from rds_alembic.assets.function_asset import Bundle
+from rds_alembic.constructs.function_environment import FunctionEnvironment
+from rds_alembic.constructs.nag import ANY_RESOURCE, BASIC_EXECUTION, VPC_EXECUTION, acknowledge
 
 ARCHITECTURES = {Architecture.ARM64: lambda_.Architecture.ARM_64, Architecture.X86_64: lambda_.Architecture.X86_64}
 
@@ -57,7 +57,7 @@ class PythonFunction(lambda_.Function):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=ARCHITECTURES[settings.architecture],
             handler=program.handler,
-            code=bundling.build(program.bundle, settings.architecture).code(),
+            code=function_asset.build(program.bundle, settings.architecture).code(),
             environment=program.environment.variables(),
             timeout=program.timeout,
             memory_size=program.memory_mib,

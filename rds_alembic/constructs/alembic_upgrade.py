@@ -10,16 +10,15 @@ from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra import alembic_history
-from infra.alarms import alarm_at_one
-from infra.alembic_history import AlembicHistory
-from infra.bundling import Bundle
-from infra.errors import InfraError
-from infra.framework import Framework
-from infra.function_environment import FunctionEnvironment, UpgradeEnvironment
-from infra.postgres_function import Login, PostgresFunction
-from infra.python_function import Place, Program, PythonFunction
 from infra.settings import LOCK_TIMEOUT_SECONDS, PROJECT, FunctionSettings
+from rds_alembic.assets.function_asset import Bundle
+from rds_alembic.constructs.alarms import alarm_at_one
+from rds_alembic.constructs.function_environment import FunctionEnvironment, UpgradeEnvironment
+from rds_alembic.constructs.postgres_function import Login, PostgresFunction
+from rds_alembic.constructs.provider import Framework
+from rds_alembic.constructs.python_function import Place, Program, PythonFunction
+from rds_alembic.errors import RdsAlembicError
+from rds_alembic.revisions.alembic_project import AlembicProject
 
 SERVICE = "migrator"
 TIMEOUT = Duration.minutes(14)  # the framework's function, which waits for the answer, is cut off after 15
@@ -47,10 +46,10 @@ class AlembicUpgrade(Construct):
 
         `lock_timeout_seconds` is how long a revision waits for a table in use, with everybody else waiting behind it,
         before it steps back and tries again later. `baseline`, `allow_ahead` and `rerun` are explicit choices for one
-        deployment: see `infra.settings.UpgradeSettings`. Raises InfraError for a project that cannot be deployed.
+        deployment: see `infra.settings.UpgradeSettings`. Raises RdsAlembicError for a project that cannot be deployed.
         """
         super().__init__(scope, construct_id)
-        history = alembic_history.read(project)
+        history = AlembicProject.read(project)
         _check_baseline(baseline, history)
         bundle = _bundle(history, login)
         checker = PythonFunction(self, "Checker", program=_checker(bundle), settings=settings)
@@ -118,9 +117,11 @@ class AlembicUpgrade(Construct):
         return self.resource.get_att_string("Schema")
 
 
-def _check_baseline(baseline: str, history: AlembicHistory) -> None:
+def _check_baseline(baseline: str, history: AlembicProject) -> None:
     if baseline and baseline not in history.revisions:
-        raise InfraError(f"baseline must be a revision of {history.scripts} (got {baseline!r}): see alembic history")
+        raise RdsAlembicError(
+            f"baseline must be a revision of {history.scripts} (got {baseline!r}): see alembic history"
+        )
 
 
 def _describe_own_stack(scope: Construct) -> iam.PolicyStatement:
@@ -128,7 +129,7 @@ def _describe_own_stack(scope: Construct) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
 
 
-def _bundle(history: AlembicHistory, login: Login) -> Bundle:
+def _bundle(history: AlembicProject, login: Login) -> Bundle:
     return Bundle(
         name="migrator",
         packages=("migrator", "rds_iam"),

@@ -7,9 +7,9 @@ from typing import TypeIs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infra.function_environment import ROOT_CERTIFICATES, PostgresEnvironment
-from infra.python_function import Place, Program, PythonFunction
 from infra.settings import FunctionSettings
+from rds_alembic.constructs.function_environment import ROOT_CERTIFICATES, PostgresEnvironment
+from rds_alembic.constructs.python_function import Place, Program, PythonFunction
 
 type PostgresDatabase = rds.IDatabaseInstance | rds.IDatabaseCluster
 

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import to_tuple
 
-import revision_ids
-from code_digest import code_digest
-from infra import archive
-from infra.errors import InfraError
+from rds_alembic.assets import archive
+from rds_alembic.errors import RdsAlembicError
+from rds_alembic.revisions import revision_ids
+from rds_alembic.revisions.code_digest import code_digest
 
 # The name in the function's zip. `migrator.manifest` reads the file.
 MANIFEST = "revisions.json"
@@ -33,12 +34,27 @@ class RevisionFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlembicHistory:
+class AlembicProject:
     """The revisions from base to head, and a digest of the files that define them: a change of either is an upgrade."""
 
     ini: Path
     scripts: Path
     revision_files: tuple[RevisionFile, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the Alembic project in a folder.
+
+        Raises RdsAlembicError for a project that `alembic upgrade head` cannot bring to one head.
+        """
+        ini = folder.resolve() / "alembic.ini"
+        if not ini.is_file():
+            raise RdsAlembicError(f"no alembic.ini in {folder}; allowed is the folder of an alembic project")
+        scripts = _script_location(ini)
+        directory, revisions = _load(ini, scripts)
+        _check(revisions, scripts)
+        files = tuple(_revision_file(directory, script) for script in revisions)
+        return cls(ini=ini, scripts=scripts, revision_files=files)
 
     @property
     def revisions(self) -> tuple[str, ...]:
@@ -70,18 +86,6 @@ class AlembicHistory:
         return json.dumps([asdict(file) for file in self.revision_files], indent=0)
 
 
-def read(project: Path) -> AlembicHistory:
-    """Read the project in a folder; refuse one that `alembic upgrade head` would not get through."""
-    ini = project.resolve() / "alembic.ini"
-    if not ini.is_file():
-        raise InfraError(f"no alembic.ini in {project}; allowed is the folder of an alembic project")
-    scripts = _script_location(ini)
-    directory, revisions = _load(ini, scripts)
-    _check(revisions, scripts)
-    files = tuple(_revision_file(directory, script) for script in revisions)
-    return AlembicHistory(ini=ini, scripts=scripts, revision_files=files)
-
-
 def _revision_file(directory: ScriptDirectory, script: Script) -> RevisionFile:
     # `depends_on` may name a branch label.
     depends_on = [directory.get_revision(name).revision for name in to_tuple(script.dependencies, default=())]
@@ -98,12 +102,12 @@ def _script_location(ini: Path) -> Path:
     try:
         location = Config(str(ini)).get_main_option("script_location")
     except configparser.Error as exc:
-        raise InfraError(f"{ini} cannot be read: {exc}") from exc
+        raise RdsAlembicError(f"{ini} cannot be read: {exc}") from exc
     if not location:
-        raise InfraError(f"{ini.name} has no script_location; allowed is a folder beside it")
+        raise RdsAlembicError(f"{ini.name} has no script_location; allowed is a folder beside it")
     scripts = (ini.parent / location).resolve()
     if not scripts.is_dir() or ini.parent not in scripts.parents:
-        raise InfraError(f"script_location is {location!r}; allowed is a folder below the one that has {ini.name}")
+        raise RdsAlembicError(f"script_location is {location!r}; allowed is a folder below the one that has {ini.name}")
     return scripts
 
 
@@ -119,8 +123,8 @@ def _load(ini: Path, scripts: Path) -> tuple[ScriptDirectory, list[Script]]:
             newest_first = list(directory.walk_revisions())
         except Exception as exc:  # a script is somebody's code and may fail in any way
             if problems := revision_ids.problems_below(scripts):
-                raise InfraError("; ".join(problems)) from exc
-            raise InfraError(f"the scripts in {scripts} cannot be read: {type(exc).__name__}: {exc}") from exc
+                raise RdsAlembicError("; ".join(problems)) from exc
+            raise RdsAlembicError(f"the scripts in {scripts} cannot be read: {type(exc).__name__}: {exc}") from exc
     return directory, newest_first[::-1]
 
 
@@ -136,17 +140,17 @@ def _unchanged_sys_path() -> Iterator[None]:
 
 def _check(revisions: list[Script], scripts: Path) -> None:
     if not revisions:
-        raise InfraError(f"no revisions in {scripts}; make one with .venv/bin/alembic revision")
+        raise RdsAlembicError(f"no revisions in {scripts}; make one with .venv/bin/alembic revision")
     if problems := revision_ids.problems((script.revision, Path(script.path)) for script in revisions):
-        raise InfraError("; ".join(problems))
+        raise RdsAlembicError("; ".join(problems))
     heads = sorted(script.revision for script in revisions if script.is_head)
     if len(heads) > 1:
-        raise InfraError(
+        raise RdsAlembicError(
             f"{len(heads)} heads in {scripts}: {', '.join(heads)}; allowed is one, see .venv/bin/alembic merge"
         )
     outside = [script.path for script in revisions if scripts not in Path(script.path).resolve().parents]
     if outside:
-        raise InfraError(f"revisions outside of {scripts}, which alone is in the zip: {', '.join(outside)}")
+        raise RdsAlembicError(f"revisions outside of {scripts}, which alone is in the zip: {', '.join(outside)}")
 
 
 def _python_files(scripts: Path) -> list[Path]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from code_digest import code_digest
-from infra import alembic_history
-from infra.errors import InfraError
+from rds_alembic.errors import RdsAlembicError
+from rds_alembic.revisions.alembic_project import AlembicProject
+from rds_alembic.revisions.code_digest import code_digest
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def add(project: Path, revision: str, *, after: str | Sequence[str] | None = Non
 
 
 def refusal(project: Path) -> str:
-    with pytest.raises(InfraError) as refused:
-        alembic_history.read(project)
+    with pytest.raises(RdsAlembicError) as refused:
+        AlembicProject.read(project)
     return str(refused.value)
 
 
@@ -37,7 +37,7 @@ def test_revisions_are_listed_from_base_to_head_without_running_env(project: Pat
     add(project, "c", after="b")
     add(project, "a")
     add(project, "b", after="a")
-    assert alembic_history.read(project).revisions == ("a", "b", "c")
+    assert AlembicProject.read(project).revisions == ("a", "b", "c")
 
 
 def test_both_sides_of_a_merge_come_before_it(project: Path) -> None:
@@ -45,7 +45,7 @@ def test_both_sides_of_a_merge_come_before_it(project: Path) -> None:
     add(project, "b", after="a")
     add(project, "c", after="a")
     add(project, "d", after=("b", "c"))
-    first, *sides, last = alembic_history.read(project).revisions
+    first, *sides, last = AlembicProject.read(project).revisions
     assert (first, sorted(sides), last) == ("a", ["b", "c"], "d")
 
 
@@ -54,7 +54,7 @@ def test_the_manifest_lists_each_revision_with_its_parents_and_a_digest_of_its_c
     add(project, "b", after="a")
     add(project, "c", after="a")
     script = add(project, "d", after=("b", "c"))
-    entries = json.loads(alembic_history.read(project).manifest())
+    entries = json.loads(AlembicProject.read(project).manifest())
     parents = {entry["revision"]: entry["parents"] for entry in entries}
     assert next(iter(parents)) == "a"
     assert parents == {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
@@ -67,17 +67,17 @@ def test_a_dependency_is_a_parent_under_its_id(project: Path, depends_on: str) -
     script = add(project, "a")
     script.write_text(f"{script.read_text()}\ndepends_on = {depends_on!r}\n")
     add(project, "merge", after=("a", "base1"))
-    parents = {file.revision: file.parents for file in alembic_history.read(project).revision_files}
+    parents = {file.revision: file.parents for file in AlembicProject.read(project).revision_files}
     assert parents["a"] == ("base1",)
 
 
 def test_comments_and_layout_do_not_change_the_digest_of_a_revision(project: Path) -> None:
     script = add(project, "a")
-    (before,) = alembic_history.read(project).revision_files
+    (before,) = AlembicProject.read(project).revision_files
     script.write_text(f"# a comment\n{script.read_text()}\n\n")
-    assert alembic_history.read(project).revision_files == (before,)
+    assert AlembicProject.read(project).revision_files == (before,)
     script.write_text(f"{script.read_text()}\nx = 1\n")
-    assert alembic_history.read(project).revision_files != (before,)
+    assert AlembicProject.read(project).revision_files != (before,)
 
 
 def test_several_heads_are_refused_by_name(project: Path) -> None:
@@ -154,14 +154,14 @@ def test_a_relative_script_location_counts_from_alembic_ini(project: Path, monke
     add(project, "a")
     (project / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
     monkeypatch.chdir(project.parent)
-    assert alembic_history.read(project).revisions == ("a",)
+    assert AlembicProject.read(project).revisions == ("a",)
 
 
 def test_the_digest_depends_on_the_scripts_and_not_on_where_they_are(tmp_path: Path) -> None:
     projects = [make_project(tmp_path / name) for name in ("here", "over there")]
     for project in projects:
         add(project, "a")
-    here, there = (alembic_history.read(project).digest for project in projects)
+    here, there = (AlembicProject.read(project).digest for project in projects)
     assert here == there
     assert len(here) == 64
 
@@ -169,17 +169,17 @@ def test_the_digest_depends_on_the_scripts_and_not_on_where_they_are(tmp_path: P
 @pytest.mark.parametrize("changed", ["alembic.ini", "migrations/env.py", "migrations/versions/a.py"])
 def test_a_change_of_any_of_its_files_changes_the_digest(project: Path, changed: str) -> None:
     add(project, "a")
-    before = alembic_history.read(project).digest
+    before = AlembicProject.read(project).digest
     with (project / changed).open("a") as file:
         file.write("\n# changed\n")
-    assert alembic_history.read(project).digest != before
+    assert AlembicProject.read(project).digest != before
 
 
 def test_byte_code_and_other_files_do_not_change_the_digest(project: Path) -> None:
     add(project, "a")
-    before = alembic_history.read(project).digest
+    before = AlembicProject.read(project).digest
     cache = project / "migrations" / "__pycache__"
     cache.mkdir(exist_ok=True)
     (cache / "env.py").touch()
     (project / "migrations" / "README").touch()
-    assert alembic_history.read(project).digest == before
+    assert AlembicProject.read(project).digest == before

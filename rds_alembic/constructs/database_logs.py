@@ -7,12 +7,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infra.bundling import Bundle
-from infra.framework import Framework
-from infra.function_environment import FunctionEnvironment
-from infra.nag import acknowledge_wildcard
-from infra.python_function import Program, PythonFunction
 from infra.settings import FunctionSettings
+from rds_alembic.assets.function_asset import Bundle
+from rds_alembic.constructs.function_environment import FunctionEnvironment
+from rds_alembic.constructs.nag import acknowledge_wildcard
+from rds_alembic.constructs.provider import Framework
+from rds_alembic.constructs.python_function import Program, PythonFunction
 
 SERVICE_TIMEOUT = Duration.minutes(5)
 

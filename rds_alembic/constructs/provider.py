@@ -6,9 +6,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import custom_resources as cr
 from constructs import Construct
 
-from infra.nag import BASIC_EXECUTION, acknowledge, acknowledge_invoke
-from infra.python_function import PythonFunction
 from infra.settings import LogSettings
+from rds_alembic.constructs.nag import BASIC_EXECUTION, acknowledge, acknowledge_invoke
+from rds_alembic.constructs.python_function import PythonFunction
 
 POLL_EVERY = Duration.seconds(5)
 

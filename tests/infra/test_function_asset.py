@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from infra import bundling
-from infra.bundling import Bundle, Zip
-from infra.errors import InfraError
-from infra.rds_ca import roots_of
 from infra.settings import PROJECT, Architecture
+from rds_alembic.assets import function_asset
+from rds_alembic.assets.function_asset import Bundle, Zip
+from rds_alembic.assets.rds_ca import roots_of
+from rds_alembic.errors import RdsAlembicError
 from tests.infra.template import Synthesized
 
 # One small wheel, as the project's own lock has it: whoever ran the set-up has it in uv's cache.
@@ -41,7 +41,7 @@ def checkout(folder: Path) -> Bundle:
 
 
 def build(bundle: Bundle) -> Zip:
-    return bundling.build(bundle, Architecture.ARM64)
+    return function_asset.build(bundle, Architecture.ARM64)
 
 
 def test_two_builds_of_the_same_tree_at_two_paths_are_the_same_to_the_byte(tmp_path: Path) -> None:
@@ -119,11 +119,11 @@ def test_two_builds_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 def test_zips_that_nothing_uses_any_more_are_forgotten(tmp_path: Path) -> None:
     bundle = checkout(tmp_path)
-    for version in range(bundling.ZIPS_KEPT + 2):
+    for version in range(function_asset.ZIPS_KEPT + 2):
         (tmp_path / "own.pem").write_text(f"roots {version}")
         last = build(bundle)
     kept = list((tmp_path / ".build").glob(f"{bundle.name}-*.zip"))
-    assert len(kept) == bundling.ZIPS_KEPT
+    assert len(kept) == function_asset.ZIPS_KEPT
     assert last.path in kept
 
 
@@ -149,27 +149,27 @@ def test_a_dependency_that_the_lock_lacks_is_not_in_the_zip_and_its_import_fails
 def test_a_wheel_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
     bundle = checkout(tmp_path)
     (tmp_path / "requirements" / "one.txt").write_text(re.sub(r"sha256:.{6}", "sha256:000000", LOCK))
-    with pytest.raises(InfraError, match=r"uv could not install one\.txt for aarch64-manylinux_2_28"):
+    with pytest.raises(RdsAlembicError, match=r"uv could not install one\.txt for aarch64-manylinux_2_28"):
         build(bundle)
 
 
 def test_a_package_that_is_not_there_is_refused(tmp_path: Path) -> None:
     bundle = checkout(tmp_path)
     shutil.rmtree(tmp_path / "greeter")
-    with pytest.raises(InfraError, match=r"the zip 'greeter' lacks .*/greeter: no such file or folder"):
+    with pytest.raises(RdsAlembicError, match=r"the zip 'greeter' lacks .*/greeter: no such file or folder"):
         build(bundle)
 
 
 def test_a_source_that_does_not_compile_is_refused(tmp_path: Path) -> None:
     bundle = checkout(tmp_path)
     (tmp_path / "greeter" / "handler.py").write_text("def broken(:\n")
-    with pytest.raises(InfraError, match="do not compile"):
+    with pytest.raises(RdsAlembicError, match="do not compile"):
         build(bundle)
 
 
 def test_another_python_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 14, 0, "final", 0))
-    with pytest.raises(InfraError, match=r"python 3\.14 writes byte code that the functions cannot read"):
+    with pytest.raises(RdsAlembicError, match=r"python 3\.14 writes byte code that the functions cannot read"):
         build(checkout(tmp_path))
 
 

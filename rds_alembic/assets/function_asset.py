@@ -14,9 +14,9 @@ from pathlib import Path
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 
-from infra import archive, wheels
-from infra.errors import InfraError
 from infra.settings import PROJECT, Architecture
+from rds_alembic.assets import archive, wheels
+from rds_alembic.errors import RdsAlembicError
 
 ZIPS_KEPT = 16  # per function: each version of the scripts makes another one of up to 17 MB
 
@@ -36,7 +36,7 @@ class Bundle:
         contents = {package: self.project / package for package in self.packages} | dict(self.files)
         missing = [str(path) for path in contents.values() if not path.exists()]
         if missing:
-            raise InfraError(f"the zip {self.name!r} lacks {', '.join(missing)}: no such file or folder")
+            raise RdsAlembicError(f"the zip {self.name!r} lacks {', '.join(missing)}: no such file or folder")
         return {name: path for root, origin in contents.items() for name, path in _files(root, origin)}
 
 

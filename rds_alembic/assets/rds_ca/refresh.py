@@ -1,4 +1,4 @@
-"""Renew the roots from AWS's own bundle: `.venv/bin/python -m infra.rds_ca.refresh [FILE or URL]`.
+"""Renew the roots from AWS's own bundle: `.venv/bin/python -m rds_alembic.assets.rds_ca.refresh [FILE or URL]`.
 
 Takes any text that holds PEM certificates and keeps those that are a region's current root: beta, expired and
 intermediate certificates are left out. Writes a file per region, and their digests.
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import cast
 from urllib.error import URLError
 
-from infra.errors import InfraError
-from infra.rds_ca import ROOTS
+from rds_alembic.assets.rds_ca import ROOTS
+from rds_alembic.errors import RdsAlembicError
 
 TRUSTSTORE = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 ROOT_NAME = re.compile(r"Amazon RDS (?P<region>[a-z]{2}(-[a-z]+)+-\d) Root CA (?P<key>RSA2048|RSA4096|ECC384) G\d+")
@@ -46,7 +46,7 @@ def regional_roots(text: str) -> dict[str, dict[str, str]]:
 def write(regions: Mapping[str, Mapping[str, str]], *, folder: Path) -> list[str]:
     """Replace the files of a folder by these; return the regions written. Nothing found = nothing touched."""
     if not regions:
-        raise InfraError(
+        raise RdsAlembicError(
             "no current root of RDS was found: its name is like 'Amazon RDS eu-central-1 Root CA RSA2048 G1'"
         )
     for old in folder.glob("*.pem"):
@@ -66,7 +66,7 @@ def _read(source: str) -> str:
             with urllib.request.urlopen(source, timeout=30) as response:  # noqa: S310 - https only, checked above
                 return str(response.read(), "ascii")
         except URLError as exc:
-            raise InfraError(f"{source} cannot be read: {exc.reason}") from exc
+            raise RdsAlembicError(f"{source} cannot be read: {exc.reason}") from exc
     return Path(source).read_text()
 
 
@@ -78,5 +78,5 @@ def _common_name(details: Mapping[str, object]) -> str:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except InfraError as exc:
+    except RdsAlembicError as exc:
         sys.exit(f"error: {exc}")

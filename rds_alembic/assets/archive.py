@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from infra.errors import InfraError
+from rds_alembic.errors import RdsAlembicError
 
 # Where Lambda unpacks a zip: byte code, and so a traceback, names files there and not on the build machine.
 TASK_ROOT = "/var/task"
@@ -56,7 +56,7 @@ def compile_tree(root: Path) -> None:
         check=False,
     )
     if done.returncode:
-        raise InfraError(f"the sources for a function do not compile: {done.stdout.strip()}")
+        raise RdsAlembicError(f"the sources for a function do not compile: {done.stdout.strip()}")
 
 
 def write_zip(target: Path, files: Mapping[str, Path]) -> None:

@@ -1,0 +1,1 @@
+"""The CDK constructs. They never import boto3 or a package that runs in a function."""

@@ -1,0 +1,117 @@
+"""The import rules between the packages of this project."""
+
+import ast
+import graphlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = {
+    "app",
+    "infra",
+    "localaws",
+    "migrations",
+    "migrator",
+    "querier",
+    "rds_alembic",
+    "rds_iam",
+    "review",
+    "tests",
+}
+# The modules of this project that a package may import besides its own.
+ALLOWED = {
+    "infra": {"rds_alembic"},
+    "localaws": set[str](),
+    "localaws.postgres": {"localaws.errors"},
+    "migrations": {"localaws.errors", "localaws.postgres", "rds_alembic.autogenerate"},
+    "migrator": {"rds_iam"},
+    "querier": {"rds_iam"},
+    "rds_alembic": {"infra.settings"},
+    "rds_iam": set[str](),
+    "review": {"localaws.postgres", "rds_alembic.revisions"},
+}
+# To be removed when localaws/front_door/ is localaws/rds/ and lambda_runtime does not import emulator.
+UNTIL_LOCALAWS_IS_SEPARATED = {"localaws.authority", "localaws.certificates", "localaws.front_door"}
+UNTIL_THEN_IN_CIRCLES = {"front_door", "lambda_runtime"}
+# A function finds these in its zip or in the Lambda runtime.
+IN_EVERY_FUNCTION = {"aws_lambda_powertools", "boto3", "botocore", "psycopg2"}
+IN_FUNCTION = {
+    "migrator": IN_EVERY_FUNCTION | {"alembic", "sqlalchemy"},
+    "querier": IN_EVERY_FUNCTION,
+    "rds_iam": IN_EVERY_FUNCTION,
+}
+
+
+def modules_imported(package: str) -> Iterator[tuple[str, str]]:
+    """Return pairs of a file and the full name of a module, or of a name in a module, that the file imports."""
+    paths = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+    assert paths, f"no Python files in {package}"
+    for path in paths:
+        file = path.relative_to(ROOT).as_posix()
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                yield from ((file, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file}: relative import"
+                yield from ((file, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def is_in(module: str, packages: Iterable[str]) -> bool:
+    return any(f"{module}.".startswith(f"{package}.") for package in packages)
+
+
+def violations(package: str, forbidden: Iterable[str], *, allowed: Iterable[str] = ()) -> list[str]:
+    """List the imports of forbidden packages that are not in an allowed one."""
+    return [
+        f"{file} imports {module}"
+        for file, module in modules_imported(package)
+        if is_in(module, forbidden) and not is_in(module, allowed)
+    ]
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_only_the_allowed_packages_of_this_project(package: str) -> None:
+    allowed = {package} | ALLOWED[package]
+    if package == "localaws.postgres":
+        allowed |= UNTIL_LOCALAWS_IS_SEPARATED
+    assert violations(package, PROJECT, allowed=allowed) == []
+
+
+def test_no_program_imports_the_tests() -> None:
+    assert [line for package in PROJECT - {"app", "tests"} for line in violations(package, {"tests"})] == []
+
+
+@pytest.mark.parametrize("package", IN_FUNCTION)
+def test_a_function_imports_only_modules_of_its_zip_or_of_the_lambda_runtime(package: str) -> None:
+    allowed = IN_FUNCTION[package] | PROJECT | set(sys.stdlib_module_names)
+    assert [f"{file}: {module}" for file, module in modules_imported(package) if not is_in(module, allowed)] == []
+
+
+def test_constructs_never_call_aws() -> None:
+    assert violations("rds_alembic.constructs", {"boto3", "botocore"}) == []
+
+
+def test_packages_of_localaws_do_not_import_each_other_in_a_circle() -> None:
+    packages = {path.parent.name for path in (ROOT / "localaws").glob("*/__init__.py")}
+    assert {"emulator", "lambda_runtime", "postgres"} <= packages
+    imports = {
+        name: {
+            module.split(".")[1] for _, module in modules_imported(f"localaws.{name}") if is_in(module, {"localaws"})
+        }
+        for name in packages - UNTIL_THEN_IN_CIRCLES
+    }
+    graph = {name: (modules & imports.keys()) - {name} for name, modules in imports.items()}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_only_the_command_line_of_alembic_imports_the_local_aws() -> None:
+    files = {file for file, module in modules_imported("migrations") if is_in(module, {"localaws"})}
+    assert files == {"migrations/command_line.py"}
+
+
+def test_revisions_import_alembic_and_sqlalchemy_only() -> None:
+    allowed = {"alembic", "sqlalchemy"}
+    assert [module for _, module in modules_imported("migrations.versions") if not is_in(module, allowed)] == []
