@@ -1,5 +1,1 @@
-"""Synth-time code: the stack, its constructs, and how a function's zip is built.
-
-Nothing here runs in AWS, and nothing here imports a function's package: what a function is promised (handler,
-environment, properties) is text, and a test compares it with what the function parses.
-"""
+"""The example stack. It uses the public names of `rds_alembic`, as a user of that package does."""

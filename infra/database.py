@@ -1,20 +1,25 @@
-"""The database: an RDS PostgreSQL instance that only accepts TLS, and only from who is allowed by name."""
+"""The database: an RDS PostgreSQL instance that accepts TLS only, from the allowed security groups only."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from infra.nag import acknowledge
 from infra.settings import DatabaseSettings
-from rds_alembic.constructs.nag import ENHANCED_MONITORING, acknowledge
 
-# What a refused login is diagnosed by: the server's own log, and RDS's reasons for refusing a token.
+# To diagnose a rejected login: the server's log, and the reasons of RDS for rejecting an IAM token.
 LOG_EXPORTS = ("postgresql", "iam-db-auth-error")
 PARAMETERS = {"rds.force_ssl": "1", "log_connections": "1"}
+ENHANCED_MONITORING = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]"
 
 
 class Database(Construct):
-    """A PostgreSQL 17 instance in the isolated tier, with a generated master password and IAM authentication."""
+    """A PostgreSQL 17 instance in the isolated tier, with a generated master password and IAM authentication.
+
+    - `vpc`: the VPC of the instance
+    - `settings`: the size of the instance, and the removal of its data
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc, settings: DatabaseSettings) -> None:
         super().__init__(scope, construct_id)
@@ -35,14 +40,14 @@ class Database(Construct):
             credentials=rds.Credentials.from_secret(self.master_secret, settings.master),
             iam_authentication=True,
             parameter_group=rds.ParameterGroup(self, "Parameters", engine=engine, parameters=PARAMETERS),
-            ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,  # one of the roots in the functions' zips
+            ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,  # its root is in the zips of the functions
             storage_type=rds.StorageType.GP3,
             allocated_storage=settings.storage_gib,
             storage_encrypted=True,
             allow_major_version_upgrade=True,
             auto_minor_version_upgrade=True,
             backup_retention=Duration.days(settings.backup_days),
-            # Never on here: a protected instance cannot be deleted when the first deployment is rolled back.
+            # Never True: the rollback of a first deployment could not delete the instance.
             deletion_protection=None if settings.keep_backups else False,
             removal_policy=settings.removal_policy,
             delete_automated_backups=not settings.keep_backups,
@@ -53,28 +58,30 @@ class Database(Construct):
 
     def _security_group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=vpc, description="The database: who may connect", allow_all_outbound=False
+            self, "SecurityGroup", vpc=vpc, description="Connections to the database", allow_all_outbound=False
         )
 
     def _acknowledge(self, settings: DatabaseSettings) -> None:
         acknowledge(
             self.instance,
             "RDS11",
-            reason="another port than 5432 would hide nothing: only the functions' security groups get to it",
+            reason="Another port would hide nothing: the security group allows the functions only.",
         )
         acknowledge(
             self.master_secret,
             "SMG4",
-            reason="the password is used when the roles are made and by nobody else: all other logins are by IAM token",
+            reason="Only the role setup uses the password. All other logins are by IAM token.",
         )
         if not settings.multi_az:
-            acknowledge(self.instance, "RDS3", reason="this stage may be down for a while; prod has two zones")
+            acknowledge(self.instance, "RDS3", reason="The stage dev may be down. The stage prod has two zones.")
         if settings.monitoring_seconds:
             acknowledge(
-                self.instance, ENHANCED_MONITORING, reason="what RDS needs to write its metrics; AWS maintains it"
+                self.instance,
+                ENHANCED_MONITORING,
+                reason="RDS needs this policy, which AWS maintains, to write its metrics.",
             )
         acknowledge(
             self.instance,
             "RDS10",
-            reason="dev is made to be thrown away; prod is protected by Custom::DeletionProtection after the migration",
+            reason="The stage dev may be lost. Custom::DeletionProtection protects prod after the migration.",
         )

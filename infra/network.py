@@ -1,11 +1,11 @@
-"""The VPC: an isolated tier for the database, one with a way out for the functions, and one for the NAT gateway."""
+"""The VPC: an isolated tier for the database, a tier with egress for the functions, and one for the NAT gateway."""
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.settings import LogSettings, NetworkSettings
+from infra.settings import NetworkSettings
 
 TIERS = {
     "Private": ec2.SubnetType.PRIVATE_ISOLATED,
@@ -15,12 +15,24 @@ TIERS = {
 
 
 class Network(Construct):
-    """A VPC with three tiers in each availability zone, and a log of the traffic that was rejected."""
+    """A VPC with three tiers in each availability zone, and a log of the rejected traffic.
+
+    - `settings`: the size of the VPC
+    - `log_retention`: the retention of the log groups
+    - `log_removal_policy`: the removal policy of the log groups
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: NetworkSettings, log_settings: LogSettings
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: NetworkSettings,
+        log_retention: logs.RetentionDays,
+        log_removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._log_retention, self._log_removal_policy = log_retention, log_removal_policy
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
@@ -32,27 +44,21 @@ class Network(Construct):
                 for name, tier in TIERS.items()
             ],
         )
-        self._log_rejected_traffic(log_settings)
-        self._keep_log_of_default_group(log_settings)
-
-    def _log_rejected_traffic(self, settings: LogSettings) -> None:
-        """Log who was turned away, which is what one asks of a private database, and costs little."""
-        log_group = logs.LogGroup(
-            self, "RejectedTraffic", retention=settings.retention, removal_policy=settings.removal_policy
-        )
         self.vpc.add_flow_log(
             "RejectedTraffic",
             traffic_type=ec2.FlowLogTrafficType.REJECT,
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group),
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(self._log_group("RejectedTraffic")),
         )
+        self._configure_log_of_default_group()
 
-    def _keep_log_of_default_group(self, settings: LogSettings) -> None:
-        """Give CDK's function that empties the VPC's default security group a log that goes with the stack."""
-        log_group = logs.LogGroup(
-            self, "DefaultGroupLogs", retention=settings.retention, removal_policy=settings.removal_policy
-        )
+    def _configure_log_of_default_group(self) -> None:
+        """Set the log group of CDK's function that empties the VPC's default security group."""
+        log_group = self._log_group("DefaultGroupLogs")
         provider = Stack.of(self).node.find_child("Custom::VpcRestrictDefaultSGCustomResourceProvider")
         handler = provider.node.find_child("Handler")
         if not isinstance(handler, CfnResource):
-            raise TypeError(f"{handler.node.path} is no resource")
+            raise TypeError(f"{handler.node.path} must be a CfnResource (got {handler!r})")
         handler.add_property_override("LoggingConfig.LogGroup", log_group.log_group_name)
+
+    def _log_group(self, construct_id: str) -> logs.LogGroup:
+        return logs.LogGroup(self, construct_id, retention=self._log_retention, removal_policy=self._log_removal_policy)

@@ -1,6 +1,11 @@
-"""The recurring function: on a schedule, retried, and what fails for good is kept in a queue and rings."""
+"""The querier: a function on a schedule, with retries, a dead-letter queue and alarms."""
+
+from pathlib import Path
+from typing import Unpack
 
 from aws_cdk import Duration, RemovalPolicy, Stack, TimeZone
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
@@ -8,19 +13,22 @@ from aws_cdk.aws_lambda_destinations import SqsDestination
 from aws_cdk.aws_scheduler_targets import LambdaInvoke
 from constructs import Construct
 
-from infra.settings import FunctionSettings
-from rds_alembic.assets.function_asset import Bundle
-from rds_alembic.constructs.alarms import alarm_at_one
-from rds_alembic.constructs.nag import acknowledge, acknowledge_invoke
-from rds_alembic.constructs.postgres_function import Login, PostgresFunction
-from rds_alembic.constructs.python_function import Place, Program
+from infra.nag import acknowledge
+from infra.settings import PROJECT
+from rds_alembic import FunctionAsset, FunctionOptions, PostgresDatabase, PostgresFunction
 
 RETRIES = 2  # Lambda's maximum for asynchronous invocations
 MAX_EVENT_AGE = Duration.hours(1)
 
 
 class Querier(Construct):
-    """A function that writes the row of each scheduled day into `queries`."""
+    """A function that writes the row of each scheduled day into `queries`.
+
+    - `schedule`: an expression of EventBridge Scheduler, in UTC
+    - `vpc`, `vpc_subnets`: the VPC and the subnets of the function
+    - `database`, `database_name`, `db_user`, `rds_ca`: see `PostgresFunction`
+    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    """
 
     def __init__(
         self,
@@ -28,11 +36,14 @@ class Querier(Construct):
         construct_id: str,
         *,
         schedule: str,
-        login: Login,
-        place: Place,
-        settings: FunctionSettings,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection,
+        database: PostgresDatabase,
+        database_name: str,
+        db_user: str,
+        rds_ca: Path,
+        **options: Unpack[FunctionOptions],
     ) -> None:
-        """Take an expression of EventBridge Scheduler, in UTC."""
         super().__init__(scope, construct_id)
         self.dead_letters = sqs.Queue(
             self,
@@ -42,38 +53,48 @@ class Querier(Construct):
             retention_period=Duration.days(14),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        acknowledge(
-            self.dead_letters, "SQS3", reason="this is the dead-letter queue, of a function and of its schedule"
+        acknowledge(self.dead_letters, "SQS3", reason="This queue is the dead-letter queue of a function.")
+        self.handler = PostgresFunction(
+            self,
+            "Handler",
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            database=database,
+            database_name=database_name,
+            db_user=db_user,
+            rds_ca=rds_ca,
+            asset=FunctionAsset(name="querier", files={"querier": PROJECT / "querier"}),
+            handler="querier.handler.handler",
+            description="Writes the row of a day into queries, as the querier",
+            service="querier",
+            timeout=Duration.minutes(1),
+            **options,
         )
-        self.function = PostgresFunction(
-            self, "Function", login=login, program=_program(login), place=place, settings=settings
-        )
-        self.function.configure_async_invoke(
+        self.handler.function.configure_async_invoke(
             retry_attempts=RETRIES, max_event_age=MAX_EVENT_AGE, on_failure=SqsDestination(self.dead_letters)
         )
         self.schedule = self._schedule(schedule)
-        self.failed_alarm = alarm_at_one(
-            self, "FailedAlarm", self.function.metric_errors(), description="The querier failed"
+        self.failed_alarm = self._alarm(
+            "FailedAlarm", self.handler.function.metric_errors(), description="The querier failed"
         )
-        self.dead_letters_alarm = alarm_at_one(
-            self,
+        self.dead_letters_alarm = self._alarm(
             "DeadLettersAlarm",
             self.dead_letters.metric_approximate_number_of_messages_visible(),
-            description="The querier was given up on: the queue has the event, and the error if it ran",
+            description="An event of the querier failed for good: the queue has the event, and the error if it ran",
         )
 
     def _schedule(self, expression: str) -> scheduler.Schedule:
-        """Call the function at its times. What the scheduler cannot deliver goes where the function's failures go."""
+        """Invoke the function on a schedule. An event that cannot be delivered goes to the dead-letter queue."""
         role = iam.Role(self, "SchedulerRole", assumed_by=self._scheduler_of_this_account())
-        acknowledge_invoke(role, self.function)
+        self.handler.grant_invoke(role)
         return scheduler.Schedule(
             self,
             "Schedule",
             description="Calls the querier",
             schedule=scheduler.ScheduleExpression.expression(expression, TimeZone.ETC_UTC),
             target=LambdaInvoke(
-                self.function,
-                # A retry after midnight still belongs to this day. The handler reads `time`.
+                self.handler.function,
+                # A retry after midnight belongs to the scheduled day. The handler reads `time`.
                 input=scheduler.ScheduleTargetInput.from_object({"time": scheduler.ContextAttribute.scheduled_time}),
                 retry_attempts=RETRIES,
                 max_event_age=MAX_EVENT_AGE,
@@ -88,14 +109,13 @@ class Querier(Construct):
             "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
         )
 
-
-def _program(login: Login) -> Program:
-    return Program(
-        description="Writes the row of a day into queries, as the querier",
-        handler="querier.handler.handler",
-        bundle=Bundle(
-            name="querier", packages=("querier", "rds_iam"), requirements="function.txt", files=login.files()
-        ),
-        environment=login.environment("querier"),
-        timeout=Duration.minutes(1),
-    )
+    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, *, description: str) -> cloudwatch.Alarm:
+        """Alarm when the metric is 1 or more in a period. Missing data is not breaching."""
+        return metric.create_alarm(
+            self,
+            construct_id,
+            alarm_description=description,
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )

@@ -1,4 +1,4 @@
-"""Files into a zip whose bytes and name depend on their content alone: no dates, no modes, no build paths."""
+"""Zips whose bytes and names depend on their content alone: no dates, no modes, no paths of the build machine."""
 
 import hashlib
 import os
@@ -11,56 +11,56 @@ from pathlib import Path
 
 from rds_alembic.errors import RdsAlembicError
 
-# Where Lambda unpacks a zip: byte code, and so a traceback, names files there and not on the build machine.
+# Lambda unpacks a zip here. Byte code, and so each traceback, has this path and not the one of the build machine.
 TASK_ROOT = "/var/task"
-# Part of every digest: other byte code is another asset, though its source is the same.
-RECIPE = "python3.13 unchecked-hash"
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows
+# Part of every digest, because other byte code of the same sources is another zip.
+BYTE_CODE = "python3.13 unchecked-hash"
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format
 ZIP_MODE = 0o100644 << 16
 
 
-def tree(root: Path) -> Iterator[tuple[str, Path]]:
-    """List the files below a folder by their name relative to it, byte code included, in order."""
-    for folder, folders, files in root.walk():
+def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """List the files below a folder, byte code included, in order, each with its name relative to the folder."""
+    for parent, folders, files in folder.walk():
         folders.sort()
         for file in sorted(files):
-            path = folder / file
-            yield path.relative_to(root).as_posix(), path
+            path = parent / file
+            yield path.relative_to(folder).as_posix(), path
 
 
-def sources(root: Path) -> Iterator[tuple[str, Path]]:
-    """List the files below a folder without byte code and caches."""
-    return ((name, path) for name, path in tree(root) if "__pycache__" not in path.parts)
+def list_sources(folder: Path) -> Iterator[tuple[str, Path]]:
+    """List the files below a folder without byte code."""
+    return ((name, path) for name, path in list_files(folder) if "__pycache__" not in path.parts)
 
 
-def digest(files: Mapping[str, Path]) -> str:
-    """Digest names and contents."""
-    summary = hashlib.sha256(RECIPE.encode())
+def digest_files(files: Mapping[str, Path]) -> str:
+    """Return the sha256 of the names and contents, hexadecimal."""
+    summary = hashlib.sha256(BYTE_CODE.encode())
     for name, path in sorted(files.items()):
         summary.update(f"\n{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
     return summary.hexdigest()
 
 
-def compile_tree(root: Path) -> None:
-    """Write byte code beside every source: a function's folder is read-only, it would be compiled at each cold start.
+def compile_sources(folder: Path) -> None:
+    """Write byte code beside every source: a function cannot write it, and would compile at each cold start.
 
-    "Unchecked hash" holds no date and is never compared with the source. A process of its own with a fixed hash seed:
-    the order of constants in a set would otherwise differ from run to run.
+    "Unchecked hash" contains no date, and Python does not compare it with the source. The fixed hash seed keeps the
+    order of constants in a set the same in every run.
     """
     command = [sys.executable, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
-    done = subprocess.run(
-        [*command, "-s", str(root), "-p", TASK_ROOT, str(root)],
+    compilation = subprocess.run(
+        [*command, "-s", str(folder), "-p", TASK_ROOT, str(folder)],
         env=os.environ | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise RdsAlembicError(f"the sources for a function do not compile: {done.stdout.strip()}")
+    if compilation.returncode:
+        raise RdsAlembicError(f"the sources of a function must compile: {compilation.stdout.strip()}")
 
 
-def write_zip(target: Path, files: Mapping[str, Path]) -> None:
-    """Write the files into a zip, or add them to it, in order, with a fixed date and mode."""
+def add_to_zip(target: Path, files: Mapping[str, Path]) -> None:
+    """Add the files to a zip, which is created if it is missing, in order, with a fixed date and mode."""
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(files.items()):
             entry = zipfile.ZipInfo(name, ZIP_DATE)
@@ -69,20 +69,21 @@ def write_zip(target: Path, files: Mapping[str, Path]) -> None:
             archive.writestr(entry, path.read_bytes())
 
 
-def kept(path: Path, make: Callable[[Path], None]) -> Path:
-    """Return a path whose name tells its content, made first if it is missing.
+def cached(path: Path, build: Callable[[Path], None]) -> Path:
+    """Return a path whose name identifies its content. If the path is missing, `build` writes it.
 
-    It is made elsewhere and renamed into place: nobody sees half of it, and of two that make it at once both win.
+    `build` writes in a temporary folder, and the result is renamed to the path. No process sees an unfinished file,
+    and two processes can build the same path at the same time.
     """
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as scratch:
-        made = Path(scratch) / path.name
-        make(made)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
+        result = Path(folder) / path.name
+        build(result)
         try:
-            made.rename(path)
-        except OSError:  # a folder cannot be renamed onto one that somebody else has just put there
+            result.rename(path)
+        except OSError:  # a folder that another process has built meanwhile cannot be replaced by a rename
             if not path.exists():
                 raise
     return path

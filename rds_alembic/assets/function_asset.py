@@ -1,6 +1,6 @@
-"""A function's zip, built without Docker: locked wheels for the function's platform, our packages, all byte-compiled.
+"""A function's zip, built without Docker: locked wheels for the function's processor, and byte-compiled sources.
 
-What was built is kept in `.build/` under a name that tells its content, so a second synth builds nothing.
+Zips are cached in `.build/`, so that a second synth builds nothing.
 """
 
 import os
@@ -8,92 +8,93 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from aws_cdk import AssetHashType
-from aws_cdk import aws_lambda as lambda_
-
-from infra.settings import PROJECT, Architecture
-from rds_alembic.assets import archive, wheels
+from rds_alembic.assets import BUILD_FOLDER, CHECKOUT, archive, wheels
 from rds_alembic.errors import RdsAlembicError
 
-ZIPS_KEPT = 16  # per function: each version of the scripts makes another one of up to 17 MB
+REQUIREMENTS = CHECKOUT / "requirements" / "function.txt"
+CACHED_ZIPS = 16  # for each function and architecture: every version of the sources adds a zip of up to 17 MB
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bundle:
-    """What goes into one zip; `files` maps a path in the zip to a file or a folder."""
+class FunctionAsset:
+    """The contents of a function's zip.
+
+    - `name`: the start of the zip's file name in the cache
+    - `files`: the files and folders, by their paths in the zip
+    - `requirements`: a file of locked requirements, with hashes; default: AWS Powertools and psycopg2
+    - `cache`: the folder for wheels and zips; default: `.build/` in the checkout
+    """
 
     name: str
-    packages: tuple[str, ...]
-    requirements: str
-    files: Mapping[str, Path] = field(default_factory=dict)
-    project: Path = PROJECT
+    files: Mapping[str, Path]
+    requirements: Path = REQUIREMENTS
+    cache: Path = BUILD_FOLDER
+
+    def with_files(self, files: Mapping[str, Path]) -> Self:
+        """Return the same contents and these files."""
+        return replace(self, files={**self.files, **files})
 
     def sources(self) -> dict[str, Path]:
-        """Map the name in the zip of each file of ours to where it is."""
-        contents = {package: self.project / package for package in self.packages} | dict(self.files)
-        missing = [str(path) for path in contents.values() if not path.exists()]
+        """Return all files by their paths in the zip, without wheels. Raises RdsAlembicError if one is missing."""
+        missing = [str(path) for path in self.files.values() if not path.exists()]
         if missing:
-            raise RdsAlembicError(f"the zip {self.name!r} lacks {', '.join(missing)}: no such file or folder")
-        return {name: path for root, origin in contents.items() for name, path in _files(root, origin)}
+            raise RdsAlembicError(f"files of the zip {self.name!r} must exist (missing: {', '.join(missing)})")
+        return {name: path for root, origin in self.files.items() for name, path in _sources(root, origin)}
 
 
 @dataclass(frozen=True)
 class Zip:
-    """A built zip, and the digest of the names and contents in it, byte code left out."""
+    """A zip in the cache, and the digest of the names and contents in it, without byte code."""
 
     path: Path
     digest: str
 
-    def code(self) -> lambda_.Code:
-        """Offer the zip to a function under its digest, which every machine computes alike."""
-        return lambda_.Code.from_asset(str(self.path), asset_hash=self.digest, asset_hash_type=AssetHashType.CUSTOM)
 
-
-def build(bundle: Bundle, architecture: Architecture) -> Zip:
-    """Build the zip of a bundle, or find it in `.build/`."""
-    cache = bundle.project / ".build"
-    packages = wheels.site_packages(bundle.project / "requirements" / bundle.requirements, architecture, cache=cache)
-    ours = bundle.sources()
-    digest = archive.digest(dict(archive.sources(packages)) | ours)
-    path = archive.kept(
-        cache / f"{bundle.name}-{architecture}-{digest[:16]}.zip",
-        lambda target: _assemble(target, packages=_packed(packages), ours=ours),
+def build_asset(asset: FunctionAsset, architecture: str) -> Zip:
+    """Build the zip for an architecture of Lambda, `arm64` or `x86_64`, or return the cached one."""
+    packages = wheels.install_wheels(asset.requirements, architecture, cache=asset.cache)
+    sources = asset.sources()
+    digest = archive.digest_files(dict(archive.list_sources(packages)) | sources)
+    path = archive.cached(
+        asset.cache / f"{asset.name}-{architecture}-{digest[:16]}.zip",
+        lambda target: _write_zip(target, packages=_zip_packages(packages), sources=sources),
     )
-    _keep_newest(path, cache.glob(f"{bundle.name}-{architecture}-*.zip"))
+    _delete_oldest(path, asset.cache.glob(f"{asset.name}-{architecture}-*.zip"))
     return Zip(path, digest)
 
 
-def _files(root: str, origin: Path) -> list[tuple[str, Path]]:
+def _sources(root: str, origin: Path) -> list[tuple[str, Path]]:
     if origin.is_file():
         return [(root, origin)]
-    return [(f"{root}/{name}", path) for name, path in archive.sources(origin)]
+    return [(f"{root}/{name}", path) for name, path in archive.list_sources(origin)]
 
 
-def _packed(packages: Path) -> Path:
-    """Zip what comes from elsewhere once: a new revision then adds a few small files to a copy."""
-    return archive.kept(
+def _zip_packages(packages: Path) -> Path:
+    """Zip the wheels once: a new revision then adds a few small files to a copy."""
+    return archive.cached(
         packages.with_name(f"{packages.name}.zip"),
-        lambda target: archive.write_zip(target, dict(archive.tree(packages))),
+        lambda target: archive.add_to_zip(target, dict(archive.list_files(packages))),
     )
 
 
-def _assemble(target: Path, *, packages: Path, ours: Mapping[str, Path]) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        staged = Path(scratch)
-        for name, path in ours.items():
+def _write_zip(target: Path, *, packages: Path, sources: Mapping[str, Path]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        staged = Path(folder)
+        for name, path in sources.items():
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, staged / name)
-        archive.compile_tree(staged)
+        archive.compile_sources(staged)
         shutil.copyfile(packages, target)
-        archive.write_zip(target, dict(archive.tree(staged)))
+        archive.add_to_zip(target, dict(archive.list_files(staged)))
 
 
-def _keep_newest(used: Path, zips: Iterator[Path]) -> None:
-    """Forget the zips used longest ago, unless another synth is just doing the same."""
+def _delete_oldest(current: Path, zips: Iterator[Path]) -> None:
+    """Delete the zips that were used longest ago. Stop if another synth deletes them at the same time."""
     with suppress(FileNotFoundError):
-        os.utime(used)
-        for path in sorted(zips, key=lambda path: path.stat().st_mtime, reverse=True)[ZIPS_KEPT:]:
+        os.utime(current)
+        for path in sorted(zips, key=lambda path: path.stat().st_mtime, reverse=True)[CACHED_ZIPS:]:
             path.unlink()

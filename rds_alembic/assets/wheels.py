@@ -1,4 +1,4 @@
-"""The locked wheels, unpacked for the platform of a function rather than for this machine."""
+"""The locked wheels, installed for the processor of a function, which may be another one than this machine's."""
 
 import hashlib
 import shutil
@@ -8,15 +8,14 @@ from pathlib import Path
 
 import uv
 
-from infra.settings import PROJECT, Architecture
-from rds_alembic.assets import archive
+from rds_alembic.assets import CHECKOUT, archive
 from rds_alembic.errors import RdsAlembicError
 
 PYTHON = (3, 13)
-MIRROR = PROJECT / ".tools/uv.toml"  # made by tools/setup, where pip is told of a mirror: uv does not read that
-PLATFORMS = {Architecture.ARM64: "aarch64-manylinux_2_28", Architecture.X86_64: "x86_64-manylinux_2_28"}
-# The installer's notes (they differ from machine to machine), and what no handler imports.
-TRIMMED = (
+MIRROR = CHECKOUT / ".tools/uv.toml"  # tools/setup writes it if pip is configured for a mirror; uv ignores pip's files
+PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+# The installer's records differ from machine to machine. No handler imports the rest.
+UNUSED_FILES = (
     ".lock",
     "bin",
     "*-stubs",
@@ -36,40 +35,50 @@ TRIMMED = (
 )
 
 
-def site_packages(lock: Path, architecture: Architecture, *, cache: Path) -> Path:
-    """Unpack what a lock lists, compiled, or find it in the cache, whose key is the lock and how it is done here."""
-    _require_python()
-    here = [Path(__file__), Path(archive.__file__), lock]
-    key = hashlib.sha256(b"\0".join(path.read_bytes() for path in here)).hexdigest()[:16]
-    return archive.kept(
-        cache / f"site-packages-{lock.stem}-{architecture}-{key}",
-        lambda target: _install(lock, architecture, target=target),
+def install_wheels(requirements: Path, architecture: str, *, cache: Path) -> Path:
+    """Install locked requirements, with byte code, into a folder of the cache, or return the cached folder.
+
+    The key of the cache is the content of the lock file and of the modules that install it.
+    """
+    _check_python()
+    _check_architecture(architecture)
+    inputs = [Path(__file__), Path(archive.__file__), requirements]
+    key = hashlib.sha256(b"\0".join(path.read_bytes() for path in inputs)).hexdigest()[:16]
+    return archive.cached(
+        cache / f"site-packages-{requirements.stem}-{architecture}-{key}",
+        lambda target: _install(requirements, PLATFORMS[architecture], target=target),
     )
 
 
-def _require_python() -> None:
+def _check_python() -> None:
     running = sys.version_info[:2]
     if running != PYTHON:
         raise RdsAlembicError(
-            f"python {running[0]}.{running[1]} writes byte code that the functions cannot read: allowed is 3.13"
+            f"Python must be 3.13 (got {running[0]}.{running[1]}): the functions cannot read other byte code"
         )
 
 
-def _install(lock: Path, architecture: Architecture, *, target: Path) -> None:
-    """Let uv unpack exactly what the lock lists: a dependency missing there is missing in the zip, and import fails."""
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), "--requirement", str(lock)]
-    command += ["--python-platform", PLATFORMS[architecture], "--python-version", "3.13", "--python", sys.executable]
+def _check_architecture(architecture: str) -> None:
+    if architecture not in PLATFORMS:
+        raise RdsAlembicError(f"architecture must be {' or '.join(PLATFORMS)} (got {architecture!r})")
+
+
+def _install(requirements: Path, platform: str, *, target: Path) -> None:
+    """Install only the listed wheels. The import of a dependency that the lock file lacks then fails in the zip too."""
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet"]
+    command += ["--target", str(target), "--requirement", str(requirements)]
+    command += ["--python-platform", platform, "--python-version", "3.13", "--python", sys.executable]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes"]
     if MIRROR.exists():
         command += ["--config-file", str(MIRROR)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RdsAlembicError(f"uv could not install {lock.name} for {PLATFORMS[architecture]}: {done.stderr.strip()}")
-    _trim(target)
-    archive.compile_tree(target)
+    installation = subprocess.run(command, capture_output=True, text=True, check=False)
+    if installation.returncode:
+        raise RdsAlembicError(f"uv cannot install {requirements.name} for {platform}: {installation.stderr.strip()}")
+    _delete_unused_files(target)
+    archive.compile_sources(target)
 
 
-def _trim(root: Path) -> None:
-    for pattern in TRIMMED:
-        for path in list(root.glob(pattern)):
+def _delete_unused_files(folder: Path) -> None:
+    for pattern in UNUSED_FILES:
+        for path in list(folder.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

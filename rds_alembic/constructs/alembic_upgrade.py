@@ -1,32 +1,43 @@
-"""`Custom::AlembicUpgrade`: `alembic upgrade head` as a part of the deployment, for any Alembic project.
+"""`AlembicUpgrade`: the custom resource `Custom::AlembicUpgrade`, which brings a database to the head of its revisions.
 
-Knows no application: it takes a database that a migrating role can log in to with IAM tokens, and a folder.
+The construct knows no application. It takes a database and the folder of an Alembic project.
 """
 
-from dataclasses import asdict
 from pathlib import Path
+from typing import Unpack
 
-from aws_cdk import CustomResource, Duration, Stack
-from aws_cdk import aws_iam as iam
-from constructs import Construct
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct, IConstruct
 
-from infra.settings import LOCK_TIMEOUT_SECONDS, PROJECT, FunctionSettings
-from rds_alembic.assets.function_asset import Bundle
-from rds_alembic.constructs.alarms import alarm_at_one
-from rds_alembic.constructs.function_environment import FunctionEnvironment, UpgradeEnvironment
-from rds_alembic.constructs.postgres_function import Login, PostgresFunction
-from rds_alembic.constructs.provider import Framework
-from rds_alembic.constructs.python_function import Place, Program, PythonFunction
+from rds_alembic.assets.migrator import upgrade_asset
+from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
+from rds_alembic.constructs.provider import Provider
+from rds_alembic.constructs.python_function import FunctionOptions, PythonFunction
 from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions.alembic_project import AlembicProject
 
-SERVICE = "migrator"
-TIMEOUT = Duration.minutes(14)  # the framework's function, which waits for the answer, is cut off after 15
-TOTAL_TIMEOUT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource
+TIMEOUT = Duration.minutes(14)  # the framework's function waits for the answer, and has 15 minutes
+TOTAL_TIMEOUT = Duration.hours(1)  # CloudFormation's maximum for a custom resource
 
 
 class AlembicUpgrade(Construct):
-    """The schema of a database at the head of an Alembic project; a deployment fails when that cannot be reached."""
+    """`alembic upgrade head` as a part of the deployment. If the upgrade fails, the deployment fails.
+
+    Raises RdsAlembicError for a project that cannot be deployed.
+
+    - `project`: the folder with alembic.ini
+    - `vpc`, `vpc_subnets`: the VPC and the subnets of the migrator
+    - `database`, `database_name`, `db_user`, `rds_ca`: see `PostgresFunction`; `db_user` upgrades the schema
+    - `lock_timeout_seconds`: the time that a revision waits for a lock on a table, with every other session behind it,
+      before it releases its locks and tries again; default: 3
+    - `baseline`: the revision of the existing schema, which is recorded and not run; for one deployment; default: ""
+    - `allow_ahead`: the revisions, separated by commas, at which the database may stay although the project does not
+      have them; for one deployment; default: ""
+    - `rerun`: any text; a new text runs the upgrade again in an otherwise unchanged deployment; default: ""
+    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    """
 
     def __init__(
         self,
@@ -34,127 +45,106 @@ class AlembicUpgrade(Construct):
         construct_id: str,
         *,
         project: Path,
-        login: Login,
-        place: Place,
-        settings: FunctionSettings,
-        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection,
+        database: PostgresDatabase,
+        database_name: str,
+        db_user: str,
+        rds_ca: Path | None = None,
+        lock_timeout_seconds: float = 3.0,
         baseline: str = "",
         allow_ahead: str = "",
         rerun: str = "",
+        **options: Unpack[FunctionOptions],
     ) -> None:
-        """Take the folder that has alembic.ini, and the login of the role that migrates.
-
-        `lock_timeout_seconds` is how long a revision waits for a table in use, with everybody else waiting behind it,
-        before it steps back and tries again later. `baseline`, `allow_ahead` and `rerun` are explicit choices for one
-        deployment: see `infra.settings.UpgradeSettings`. Raises RdsAlembicError for a project that cannot be deployed.
-        """
         super().__init__(scope, construct_id)
-        history = AlembicProject.read(project)
-        _check_baseline(baseline, history)
-        bundle = _bundle(history, login)
-        checker = PythonFunction(self, "Checker", program=_checker(bundle), settings=settings)
-        checker.add_to_role_policy(_describe_own_stack(self))
+        alembic_project = AlembicProject.read(project)
+        _check_baseline(baseline, alembic_project)
         self.migrator = PostgresFunction(
             self,
             "Migrator",
-            login=login,
-            program=_migrator(bundle, login, lock_timeout_seconds),
-            place=place,
-            settings=settings,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            database=database,
+            database_name=database_name,
+            db_user=db_user,
+            rds_ca=rds_ca,
+            asset=upgrade_asset(alembic_project),
+            handler="migrator.upgrade_handler.is_complete",
+            description="Upgrades the database to the head of its Alembic revisions",
+            service="migrator",
+            environment={"LOCK_TIMEOUT_SECONDS": f"{lock_timeout_seconds:g}"},
+            timeout=TIMEOUT,
+            memory_size=512,
+            **options,
         )
-        framework = Framework(
+        on_event = PythonFunction(
             self,
-            "Framework",
-            on_event=checker,
-            is_complete=self.migrator,
-            total_timeout=TOTAL_TIMEOUT,
-            settings=settings.logs,
+            "OnEvent",
+            asset=self.migrator.asset,
+            handler="migrator.request_handler.on_event",
+            description="Checks the request for an upgrade",
+            service="migrator",
+            timeout=Duration.minutes(1),
+            **options,
         )
+        on_event.grant_stack_actions("cloudformation:DescribeStacks")  # to recognise a rollback
+        provider = Provider(self, "Provider", on_event=on_event, is_complete=self.migrator, total_timeout=TOTAL_TIMEOUT)
         self.resource = CustomResource(
             self,
             "Resource",
             resource_type="Custom::AlembicUpgrade",
-            service_token=framework.service_token,
+            service_token=provider.service_token,
             service_timeout=TOTAL_TIMEOUT,
             properties={
-                "ScriptsDigest": history.digest,
-                "Revisions": list(history.revisions),
-                "Database": login.identity(),
+                "ScriptsDigest": alembic_project.migrations_digest,
+                "Revisions": list(alembic_project.revisions),
+                "Database": self.migrator.database_identity,
                 "TimeoutSeconds": str(TOTAL_TIMEOUT.to_seconds()),
                 "Baseline": baseline,
                 "AllowAhead": allow_ahead,
                 "Rerun": rerun,
             },
         )
-        self.migrator.usable_before(self.resource)
-        self.resource.node.add_dependency(checker)  # with its policy, which it needs to recognise a rollback
-        # Lambda's count of errors also has those that keep the handler from counting, as a timeout does.
-        self.failed_alarm = alarm_at_one(
+        self.migrator.execute_before(self.resource)
+        self.resource.node.add_dependency(on_event)  # with its policy, without which a rollback is not recognised
+        # Lambda's metric also counts invocations that end without the handler, for example by a timeout.
+        self.failed_alarm = self.migrator.function.metric_errors().create_alarm(
             self,
             "FailedAlarm",
-            self.migrator.metric_errors(),
-            description="The migrator failed: the database is not at the head of its revisions",
+            alarm_description="The migrator failed: the database is not at the head of its revisions",
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+    def execute_before(self, resource: IConstruct) -> None:
+        """Create a resource that needs the schema after the upgrade."""
+        resource.node.add_dependency(self.resource)
 
     @property
     def revision(self) -> str:
-        """The revision that the database is at after the deployment."""
+        """The revision of the database after the deployment."""
         return self.resource.get_att_string("Revision")
 
     @property
     def revisions_applied(self) -> str:
-        """How many revisions the last upgrade applied."""
+        """The number of revisions that the last upgrade applied."""
         return self.resource.get_att_string("RevisionsApplied")
 
     @property
     def seconds(self) -> str:
-        """The seconds that they took."""
+        """The duration of the last upgrade in seconds."""
         return self.resource.get_att_string("Seconds")
 
     @property
     def schema(self) -> str:
-        """The state of the schema: at head, or ahead of the code by which revisions."""
+        """The state of the schema: at head, or ahead of the project, with the revisions that the project lacks."""
         return self.resource.get_att_string("Schema")
 
 
-def _check_baseline(baseline: str, history: AlembicProject) -> None:
-    if baseline and baseline not in history.revisions:
+def _check_baseline(baseline: str, project: AlembicProject) -> None:
+    if baseline and baseline not in project.revisions:
         raise RdsAlembicError(
-            f"baseline must be a revision of {history.scripts} (got {baseline!r}): see alembic history"
+            f"baseline must be a revision of {project.migrations} (got {baseline!r}): see .venv/bin/alembic history"
         )
-
-
-def _describe_own_stack(scope: Construct) -> iam.PolicyStatement:
-    """Allow to ask for the status of the stack, which alone tells a rollback from a deployment."""
-    return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
-
-
-def _bundle(history: AlembicProject, login: Login) -> Bundle:
-    return Bundle(
-        name="migrator",
-        packages=("migrator", "rds_iam"),
-        requirements="migrator.txt",
-        files=login.files() | history.files(PROJECT / ".build"),
-    )
-
-
-def _checker(bundle: Bundle) -> Program:
-    return Program(
-        description="Checks the request for an upgrade",
-        handler="migrator.request_handler.on_event",
-        bundle=bundle,
-        environment=FunctionEnvironment(powertools_service_name=SERVICE),
-        timeout=Duration.minutes(1),
-    )
-
-
-def _migrator(bundle: Bundle, login: Login, lock_timeout_seconds: float) -> Program:
-    postgres = asdict(login.environment(SERVICE))
-    return Program(
-        description="Upgrades the database to the head of its Alembic revisions",
-        handler="migrator.upgrade_handler.is_complete",
-        bundle=bundle,
-        environment=UpgradeEnvironment(**postgres, lock_timeout_seconds=f"{lock_timeout_seconds:g}"),
-        timeout=TIMEOUT,
-        memory_mib=512,
-    )

@@ -1,86 +1,86 @@
-"""`Custom::DatabaseLogs`: an end of retention for the log groups that RDS creates when it exports logs."""
+"""`DatabaseLogs`: the custom resource `Custom::DatabaseLogs`, which sets the retention of exported logs."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from aws_cdk import ArnFormat, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infra.settings import FunctionSettings
-from rds_alembic.assets.function_asset import Bundle
-from rds_alembic.constructs.function_environment import FunctionEnvironment
+from rds_alembic.assets.migrator import protection_asset
 from rds_alembic.constructs.nag import acknowledge_wildcard
-from rds_alembic.constructs.provider import Framework
-from rds_alembic.constructs.python_function import Program, PythonFunction
-
-SERVICE_TIMEOUT = Duration.minutes(5)
+from rds_alembic.constructs.provider import Provider
+from rds_alembic.constructs.python_function import FunctionOptions, PythonFunction
 
 
 class DatabaseLogs(Construct):
-    """The retention of the logs that an instance exports. The log groups stay when the stack is deleted."""
+    """The retention of the log groups that RDS creates for an instance. The log groups stay when the stack is deleted.
+
+    - `database`: the instance
+    - `exports`: the exported logs, as in `cloudwatch_logs_exports` of the instance
+    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`; `log_retention` is also the one of
+      the exported logs
+    """
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        instance: rds.IDatabaseInstance,
+        database: rds.IDatabaseInstance,
         exports: Sequence[str],
-        settings: FunctionSettings,
+        **options: Unpack[FunctionOptions],
     ) -> None:
-        """Take the names of the exported logs, as in `EnableCloudwatchLogsExports`."""
         super().__init__(scope, construct_id)
-        names = [f"/aws/rds/instance/{instance.instance_identifier}/{log}" for log in exports]
-        function = PythonFunction(self, "Function", program=_program(), settings=settings)
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(self).stack_id])
+        names = [f"/aws/rds/instance/{database.instance_identifier}/{log}" for log in exports]
+        handler = PythonFunction(
+            self,
+            "Handler",
+            asset=protection_asset(),
+            handler="migrator.logs_handler.handler",
+            description="Sets the retention of the logs that RDS exports",
+            service="database-logs",
+            timeout=Duration.minutes(2),  # a permission takes effect a while after the deployment of its policy
+            **options,
         )
+        handler.grant_stack_actions("cloudformation:DescribeStacks")  # to recognise a rollback
         resource = CustomResource(
             self,
             "Resource",
             resource_type="Custom::DatabaseLogs",
-            service_token=Framework(self, "Framework", on_event=function, settings=settings.logs).service_token,
-            service_timeout=SERVICE_TIMEOUT,
-            properties={"LogGroupNames": names, "RetentionInDays": str(settings.logs.days)},
+            service_token=Provider(self, "Provider", on_event=handler).service_token,
+            service_timeout=Duration.minutes(5),
+            properties={"LogGroupNames": names, "RetentionInDays": _retention_in_days(handler.log_group)},
         )
-        resource.node.add_dependency(self._policy(function, names))
+        resource.node.add_dependency(self._policy(handler.role, names))
 
-    def _policy(self, function: PythonFunction, names: Sequence[str]) -> iam.Policy:
-        """Allow the function what it does to these log groups; not in its role, which exists before the database."""
-        stack = Stack.of(self)
+    def _policy(self, role: iam.IRole, names: Sequence[str]) -> iam.Policy:
+        """Allow the function to create the log groups and to set their retention.
+
+        The default policy of its role cannot: it is created before the database, which is in the names.
+        """
         groups = [
-            stack.format_arn(
+            Stack.of(self).format_arn(
                 service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
             )
             for name in names
         ]
-        policy = iam.Policy(
-            self,
-            "Policy",
-            statements=[
-                iam.PolicyStatement(
-                    actions=["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
-                    # A log group has two ARNs; which one a policy must name depends on the action.
-                    resources=[arn for group in groups for arn in (group, f"{group}:*")],
-                )
-            ],
+        statement = iam.PolicyStatement(
+            actions=["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
+            # A log group has two ARNs. The action decides which of them a policy must name.
+            resources=[arn for group in groups for arn in (group, f"{group}:*")],
         )
+        policy = iam.Policy(self, "Policy", statements=[statement], roles=[role])
         for group in groups:
-            acknowledge_wildcard(
-                policy, f"{group}:*", reason="the wildcard stands for the streams of this one log group"
-            )
-        if function.role is None:
-            raise TypeError(f"{function.node.path} has no role")
-        policy.attach_to_role(function.role)
+            acknowledge_wildcard(policy, f"{group}:*", reason="The wildcard is for the streams of this one log group.")
         return policy
 
 
-def _program() -> Program:
-    return Program(
-        description="Sets the retention of the logs that RDS exports",
-        handler="migrator.logs_handler.handler",
-        bundle=Bundle(name="protection", packages=("migrator", "rds_iam"), requirements="function.txt"),
-        environment=FunctionEnvironment(powertools_service_name="database-logs"),
-        timeout=Duration.minutes(2),  # the permission, as new as the database, may take a while to hold
-    )
+def _retention_in_days(log_group: logs.LogGroup) -> str:
+    """Return the number of days, which CDK's enum `RetentionDays` does not contain in Python."""
+    resource = log_group.node.default_child
+    if not isinstance(resource, logs.CfnLogGroup) or resource.retention_in_days is None:
+        raise TypeError(f"{log_group.node.path} must have a retention in days")
+    return f"{resource.retention_in_days:g}"

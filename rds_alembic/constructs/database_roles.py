@@ -1,84 +1,96 @@
-"""`Custom::DatabaseRoles`: the login roles for IAM, and the owner and grants they need."""
+"""`DatabaseRoles`: the custom resource `Custom::DatabaseRoles`, which creates the roles of a database."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from pathlib import Path
+from typing import Unpack
 
-from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
-from constructs import Construct
+from constructs import Construct, IConstruct
 
-from infra.settings import FunctionSettings
-from rds_alembic.assets.function_asset import Bundle
-from rds_alembic.constructs.function_environment import RolesEnvironment
-from rds_alembic.constructs.postgres_function import Login, PostgresFunction
-from rds_alembic.constructs.provider import Framework
-from rds_alembic.constructs.python_function import Place, Program
-
-SERVICE_TIMEOUT = Duration.minutes(15)
+from rds_alembic.assets.migrator import roles_asset
+from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
+from rds_alembic.constructs.provider import Provider
+from rds_alembic.constructs.python_function import FunctionOptions
 
 
 class DatabaseRoles(Construct):
-    """The roles of one database, made by the only function that may read the master's secret."""
+    """The owner of the tables, and the roles that log in with IAM tokens.
+
+    One function creates them as the master user. No other function may read the master secret.
+
+    - `vpc`, `vpc_subnets`: the VPC and the subnets of the function, which needs a route to Secrets Manager
+    - `database`, `database_name`, `rds_ca`: see `PostgresFunction`
+    - `master_user`, `master_secret`: the master user of the server, and the secret with its password
+    - `owner`: the role that owns the tables and does not log in
+    - `migrator`: the role that logs in and works as the owner
+    - `users`: roles that log in and get the privileges that revisions grant
+    - `revoke_public`: revoke from PUBLIC the privileges on the database, and CREATE on the schema `public`, which other
+      applications in the database may need; default: True
+    - `rerun`: any text; a new text runs the role setup again in an otherwise unchanged deployment; default: ""
+    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    """
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        login: Login,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection,
+        database: PostgresDatabase,
+        database_name: str,
+        rds_ca: Path | None = None,
+        master_user: str,
         master_secret: secretsmanager.ISecret,
         owner: str,
         migrator: str,
         users: Sequence[str],
-        place: Place,
-        settings: FunctionSettings,
         revoke_public: bool = True,
         rerun: str = "",
+        **options: Unpack[FunctionOptions],
     ) -> None:
-        """Take the master's login; `owner` has the tables, `migrator` works as it, `users` get what revisions grant.
-
-        `revoke_public` takes the privileges on the database, and CREATE on schema `public`, from PUBLIC; other
-        applications in the database may need them. A changed `rerun` repeats the setup in an unchanged deployment.
-        """
         super().__init__(scope, construct_id)
-        function = PostgresFunction(
-            self, "Function", login=login, program=_program(login, master_secret), place=place, settings=settings
+        handler = PostgresFunction(
+            self,
+            "Handler",
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            database=database,
+            database_name=database_name,
+            db_user=master_user,
+            rds_ca=rds_ca,
+            asset=roles_asset(),
+            handler="migrator.roles_handler.handler",
+            description="Creates the database roles, as the master user",
+            service="roles",
+            environment={"MASTER_SECRET_ARN": master_secret.secret_arn},
+            timeout=Duration.minutes(5),
+            **options,
         )
-        master_secret.grant_read(function)
-        function.add_to_role_policy(_read_stack_status(self))
-        function.connections.allow_to_any_ipv4(
+        master_secret.grant_read(handler.function)
+        handler.grant_stack_actions("cloudformation:DescribeStacks")  # to recognise a rollback
+        handler.function.connections.allow_to_any_ipv4(
             ec2.Port.HTTPS, "Secrets Manager and CloudFormation, through the NAT gateway"
         )
         self.resource = CustomResource(
             self,
             "Resource",
             resource_type="Custom::DatabaseRoles",
-            service_token=Framework(self, "Framework", on_event=function, settings=settings.logs).service_token,
-            service_timeout=SERVICE_TIMEOUT,
+            service_token=Provider(self, "Provider", on_event=handler).service_token,
+            service_timeout=Duration.minutes(15),
             properties={
                 "Owner": owner,
                 "Migrator": migrator,
                 "Users": list(users),
                 "RevokePublic": "true" if revoke_public else "false",
-                "Database": login.identity(),
+                "Database": handler.database_identity,
                 "Rerun": rerun,
             },
         )
-        function.usable_before(self.resource)
+        handler.execute_before(self.resource)
 
-
-def _read_stack_status(scope: Construct) -> iam.PolicyStatement:
-    """Allow to ask whether the stack is rolling back, which an event does not say."""
-    return iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id])
-
-
-def _program(login: Login, master_secret: secretsmanager.ISecret) -> Program:
-    return Program(
-        description="Makes the database roles, as the master user",
-        handler="migrator.roles_handler.handler",
-        bundle=Bundle(name="roles", packages=("migrator", "rds_iam"), requirements="function.txt", files=login.files()),
-        environment=RolesEnvironment(**asdict(login.environment("roles")), master_secret_arn=master_secret.secret_arn),
-        timeout=Duration.minutes(5),
-    )
+    def execute_before(self, resource: IConstruct) -> None:
+        """Create a resource that needs the roles after the role setup."""
+        resource.node.add_dependency(self.resource)

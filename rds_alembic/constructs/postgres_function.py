@@ -1,58 +1,38 @@
-"""A function that logs in to a PostgreSQL database of RDS with IAM tokens, as one user."""
+"""`PostgresFunction`: a function that logs in to a PostgreSQL database of RDS with IAM tokens, as one user."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeIs
+from typing import TypeIs, Unpack
 
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
-from constructs import Construct
+from constructs import Construct, IConstruct
 
-from infra.settings import FunctionSettings
-from rds_alembic.constructs.function_environment import ROOT_CERTIFICATES, PostgresEnvironment
-from rds_alembic.constructs.python_function import Place, Program, PythonFunction
+from rds_alembic.assets import CHECKOUT
+from rds_alembic.assets.function_asset import FunctionAsset
+from rds_alembic.assets.rds_ca import root_certificates
+from rds_alembic.constructs.python_function import FunctionOptions, PythonFunction
+
+ROOT_CERTIFICATES = "rds-ca.pem"
+"""The path of the root certificates in the zip."""
 
 type PostgresDatabase = rds.IDatabaseInstance | rds.IDatabaseCluster
 
 
-@dataclass(frozen=True, kw_only=True)
-class Login:
-    """Who logs in where: a user, a database on a server, and the roots that the server's certificate must lead to."""
-
-    server: PostgresDatabase
-    database: str
-    user: str
-    rds_ca: Path
-
-    def environment(self, service: str) -> PostgresEnvironment:
-        """Render for the function of this name in logs, metrics and traces."""
-        endpoint = _endpoint(self.server)
-        return PostgresEnvironment(
-            powertools_service_name=service,
-            pghost=endpoint.hostname,
-            pgport=str(endpoint.port),
-            pgdatabase=self.database,
-            pguser=self.user,
-        )
-
-    def identity(self) -> dict[str, str]:
-        """Return the properties that tell this database from another one, for a custom resource that sets it up.
-
-        The resource id changes when the server is replaced or restored. CDK knows it for an imported instance only if
-        the import names it.
-        """
-        identity = {"Endpoint": _endpoint(self.server).hostname, "Name": self.database}
-        resource_id = _resource_id(self.server)
-        return identity | {"ResourceId": resource_id} if resource_id else identity
-
-    def files(self) -> dict[str, Path]:
-        """Map paths in the function's zip to the files that the login needs there."""
-        return {ROOT_CERTIFICATES: self.rds_ca}
-
-
 class PostgresFunction(PythonFunction):
-    """A function in the database's network that may log in as one user, and reach the database's port and nothing else.
+    """A function that may log in to one database as one user, and connect to the port of that database only.
 
-    Signing a token takes no network, and DNS and the X-Ray daemon are beyond security groups.
+    The package `rds_iam` in its zip connects with the settings of the environment. Security groups do not apply to DNS
+    and to the daemon of X-Ray, and signing a token needs no network.
+
+    - `vpc`, `vpc_subnets`: the VPC and the subnets of the function
+    - `database`: the instance or cluster, created or imported, with IAM authentication
+    - `database_name`: the name of the database on that server
+    - `db_user`: the user that logs in
+    - `rds_ca`: a PEM file with the root certificates of the server; default: those of the stack's region
+    - `asset`, `handler`, `description`, `service`, `timeout`, `environment`, `memory_size`: see `PythonFunction`
+    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
     """
 
     def __init__(
@@ -60,32 +40,78 @@ class PostgresFunction(PythonFunction):
         scope: Construct,
         construct_id: str,
         *,
-        login: Login,
-        program: Program,
-        place: Place,
-        settings: FunctionSettings,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection,
+        database: PostgresDatabase,
+        database_name: str,
+        db_user: str,
+        rds_ca: Path | None = None,
+        asset: FunctionAsset,
+        handler: str,
+        description: str,
+        service: str,
+        timeout: Duration,
+        environment: Mapping[str, str] | None = None,
+        memory_size: int = 256,
+        **options: Unpack[FunctionOptions],
     ) -> None:
-        super().__init__(scope, construct_id, program=program, place=place, settings=settings)
-        self._server = login.server
-        login.server.grant_connect(self, login.user)
-        self.connections.allow_to_default_port(login.server, f"PostgreSQL as {login.user}")
+        self.database, self.database_name = database, database_name
+        endpoint = _endpoint(database)
+        login_files = {
+            "rds_iam": CHECKOUT / "rds_iam",
+            ROOT_CERTIFICATES: rds_ca or root_certificates(Stack.of(scope).region),
+        }
+        super().__init__(
+            scope,
+            construct_id,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            asset=asset.with_files(login_files),
+            handler=handler,
+            description=description,
+            service=service,
+            timeout=timeout,
+            environment={
+                "PGHOST": endpoint.hostname,
+                "PGPORT": str(endpoint.port),
+                "PGDATABASE": database_name,
+                "PGUSER": db_user,
+                "PGSSLROOTCERT": ROOT_CERTIFICATES,
+                **(environment or {}),
+            },
+            memory_size=memory_size,
+            **options,
+        )
+        database.grant_connect(self.function, db_user)
+        self.function.connections.allow_to_default_port(database, f"PostgreSQL as {db_user}")
 
-    def usable_before(self, resource: Construct) -> None:
-        """Let a resource that calls the function wait for the database and for both security groups' rules.
+    @property
+    def database_identity(self) -> dict[str, str]:
+        """The properties of a custom resource that change when the database is replaced or restored."""
+        return {
+            "ResourceId": _resource_id(self.database),
+            "Endpoint": _endpoint(self.database).hostname,
+            "Name": self.database_name,
+        }
 
-        CDK knows only that the function must exist; the custom resource would otherwise call it before it gets through.
+    def execute_before(self, resource: IConstruct) -> None:
+        """Create a resource that invokes the function only after the function can connect to the database.
+
+        CDK adds the dependency on the function. The connection also needs the database and the rules of both security
+        groups.
         """
-        resource.node.add_dependency(self, self._server, *self._server.connections.security_groups)
+        resource.node.add_dependency(self, self.database, *self.database.connections.security_groups)
 
 
-def _resource_id(server: PostgresDatabase) -> str | None:
-    return server.cluster_resource_identifier if _is_cluster(server) else server.instance_resource_id
+def _resource_id(database: PostgresDatabase) -> str:
+    # Never empty: without a resource id, `grant_connect` fails.
+    return database.cluster_resource_identifier if _is_cluster(database) else database.instance_resource_id or ""
 
 
-def _is_cluster(server: PostgresDatabase) -> TypeIs[rds.IDatabaseCluster]:
-    # jsii's interfaces cannot be told apart by isinstance, and an imported database has no class of its own.
-    return hasattr(server, "cluster_endpoint")
+def _is_cluster(database: PostgresDatabase) -> TypeIs[rds.IDatabaseCluster]:
+    # isinstance does not work with the interfaces of jsii, and an imported database has no public class.
+    return hasattr(database, "cluster_endpoint")
 
 
-def _endpoint(server: PostgresDatabase) -> rds.Endpoint:
-    return server.cluster_endpoint if _is_cluster(server) else server.instance_endpoint
+def _endpoint(database: PostgresDatabase) -> rds.Endpoint:
+    return database.cluster_endpoint if _is_cluster(database) else database.instance_endpoint

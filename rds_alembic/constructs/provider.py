@@ -1,4 +1,4 @@
-"""CDK's Provider framework: it stands outside the VPC and answers CloudFormation, whatever becomes of the handler."""
+"""`Provider`: CDK's Provider framework for custom resources, with a log group."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
@@ -6,15 +6,21 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import custom_resources as cr
 from constructs import Construct
 
-from infra.settings import LogSettings
 from rds_alembic.constructs.nag import BASIC_EXECUTION, acknowledge, acknowledge_invoke
 from rds_alembic.constructs.python_function import PythonFunction
 
-POLL_EVERY = Duration.seconds(5)
+QUERY_INTERVAL = Duration.seconds(5)
 
 
-class Framework(cr.Provider):
-    """The framework's functions for one or two handlers, with one log group for all of them."""
+class Provider(Construct):
+    """The functions of the framework. They are outside the VPC and always answer CloudFormation.
+
+    Their log group has the retention and the removal policy of `on_event`.
+
+    - `on_event`: the handler of Create, Update and Delete
+    - `is_complete`: the handler that is invoked until the operation is complete; default: complete after `on_event`
+    - `total_timeout`: the time for all invocations of `is_complete`; default: 30 minutes
+    """
 
     def __init__(
         self,
@@ -24,37 +30,39 @@ class Framework(cr.Provider):
         on_event: PythonFunction,
         is_complete: PythonFunction | None = None,
         total_timeout: Duration | None = None,
-        settings: LogSettings,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            on_event_handler=on_event,
-            is_complete_handler=is_complete,
-            query_interval=POLL_EVERY if is_complete else None,
+        super().__init__(scope, construct_id)
+        self.provider = cr.Provider(
+            self,
+            "Provider",
+            on_event_handler=on_event.function,
+            is_complete_handler=is_complete.function if is_complete else None,
+            query_interval=QUERY_INTERVAL if is_complete else None,
             total_timeout=total_timeout,
             log_group=logs.LogGroup(
-                scope,
-                f"{construct_id}Logs",
-                retention=settings.retention,
-                removal_policy=settings.removal_policy,
+                self, "LogGroup", retention=on_event.log_retention, removal_policy=on_event.log_removal_policy
             ),
         )
-        acknowledge(
-            self, BASIC_EXECUTION, reason="what CDK gives its own functions to write their log; AWS maintains it"
-        )
+        acknowledge(self, BASIC_EXECUTION, reason="CDK gives its functions this policy, which AWS maintains, for logs.")
         for handler in filter(None, (on_event, is_complete)):
-            acknowledge_invoke(self, handler)
-            # The framework's functions, and so the custom resource, exist only while the handler's log group does.
-            self.node.add_dependency(handler.own_log_group)
+            acknowledge_invoke(self, handler.function)
+            # CloudFormation deletes the framework's functions, and so the custom resource, before the log group.
+            self.provider.node.add_dependency(handler.log_group)
         if is_complete:
-            self._acknowledge_waiter()
+            self._acknowledge_state_machine()
 
-    def _acknowledge_waiter(self) -> None:
-        """Accept the state machine that polls `is_complete`, and that it calls two functions of the framework."""
-        for function in self.node.find_all():
+    @property
+    def service_token(self) -> str:
+        """The service token of a custom resource."""
+        return self.provider.service_token
+
+    def _acknowledge_state_machine(self) -> None:
+        """Acknowledge that the state machine that invokes `is_complete` has no logs and traces."""
+        for function in self.provider.node.find_all():
             if isinstance(function, lambda_.Function):
                 acknowledge_invoke(self, function)
-        reason = "it only calls a function until that is done, and each call is logged and traced there"
+        reason = (
+            "The state machine only invokes a function until it is complete. The function logs and traces each call."
+        )
         acknowledge(self, "SF1", reason=reason)
         acknowledge(self, "SF2", reason=reason)

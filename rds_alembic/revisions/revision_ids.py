@@ -1,45 +1,45 @@
 """The rule for revision ids: Alembic must be able to address a revision by its id, and to record the id.
 
-Synth and lint share the rule. Alembic itself checks only a part of it, and names no file.
+Synth and lint share the rule. Alembic checks a part of the rule and does not name the file.
 """
 
 import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# alembic_version.version_num is VARCHAR(32). env.py can make the column wider, but is not run at synth.
+# alembic_version.version_num is VARCHAR(32). env.py can make the column wider, but synth does not run env.py.
 MAX_CHARACTERS = 32
 RESERVED = ("base", "head", "heads")
-# Alembic reads @ - + : as operators, and writes an id into its SQL between single quotes, as it is.
+# Alembic reads @ - + : as operators, and writes an id into its SQL between single quotes without escaping.
 FORBIDDEN = "'@-+:"
 REMEDY = "rename the revision in that file, and in the down_revision or depends_on of the revisions that name it"
 
 
 def problems(loaded: Iterable[tuple[object, Path]]) -> list[str]:
-    """Return one message for each id that breaks the rule, among the ids that Alembic loaded, each with its file.
+    """Return one message for each id that violates the rule.
 
-    Alembic leaves out a revision called head or heads, so the files beside the loaded ones are read as well.
+    `loaded` has the ids that Alembic loaded, with their files. Alembic leaves out a revision with the id head or heads.
+    Therefore the files beside the loaded ones are read as well.
     """
     ids = list(loaded)
     folders = dict.fromkeys(path.parent for _, path in ids)
-    return _messages([*ids, *(found for folder in folders for found in _declared(folder.glob("*.py")))])
+    return _messages([*ids, *(declared for folder in folders for declared in _declared_ids(folder.glob("*.py")))])
 
 
 def problems_below(*folders: Path) -> list[str]:
-    """Return the same for the files in and below folders whose scripts Alembic cannot load; the files are not run."""
-    return _messages(found for folder in folders for found in _declared(folder.rglob("*.py")))
+    """Return the messages for all files in and below folders, if Alembic cannot load them. The files are not run."""
+    return _messages(declared for folder in folders for declared in _declared_ids(folder.rglob("*.py")))
 
 
 def _messages(ids: Iterable[tuple[object, Path]]) -> list[str]:
-    found = ((revision, path, _rule_broken_by(revision)) for revision, path in dict.fromkeys(ids))
     return [
-        f"revision id must {rule} (got {_shown(revision)} in {path}); {REMEDY}"
-        for revision, path, rule in found
-        if rule
+        f"revision id must {rule} (got {_format_id(revision)} in {path}); {REMEDY}"
+        for revision, path in dict.fromkeys(ids)
+        if (rule := _violated_rule(revision))
     ]
 
 
-def _declared(paths: Iterable[Path]) -> Iterator[tuple[object, Path]]:
+def _declared_ids(paths: Iterable[Path]) -> Iterator[tuple[object, Path]]:
     for path in sorted(paths):
         values = _assignments(path)
         revision = values.get("revision")
@@ -47,11 +47,11 @@ def _declared(paths: Iterable[Path]) -> Iterator[tuple[object, Path]]:
             yield revision.value, path
 
 
-def _rule_broken_by(revision: object) -> str | None:
+def _violated_rule(revision: object) -> str | None:
     if not isinstance(revision, str) or not revision.strip() == revision != "" or not revision.isprintable():
         return "be a text of printable characters, without a space at either end"
     if revision in RESERVED:
-        return f"not be one of {', '.join(RESERVED)}, which Alembic reads as a place in the history"
+        return f"not be one of {', '.join(RESERVED)}, which are symbolic names of Alembic"
     if set(revision) & set(FORBIDDEN):
         return f"not contain any of the characters {' '.join(FORBIDDEN)}"
     if len(revision) > MAX_CHARACTERS:
@@ -59,7 +59,7 @@ def _rule_broken_by(revision: object) -> str | None:
     return None
 
 
-def _shown(revision: object) -> str:
+def _format_id(revision: object) -> str:
     is_long = isinstance(revision, str) and len(revision) > MAX_CHARACTERS
     return f"{revision!r}, {len(str(revision))} characters," if is_long else repr(revision)
 

@@ -6,17 +6,16 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from infra import settings
-from infra.settings import PROJECT
+from infra.settings import PROJECT, parse
 from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
 
 
 def _stack(stage: str, outdir: Path) -> PrivateDatabaseStack:
     flags: dict[str, Any] = json.loads((PROJECT / "cdk.json").read_text())["context"]
-    chosen = settings.parse({"stage": stage})
+    settings = parse({"stage": stage})
     app = App(context=flags, outdir=str(outdir), analytics_reporting=False)
-    return PrivateDatabaseStack(app, chosen.stack_name, settings=chosen, env=Environment(region=chosen.region))
+    return PrivateDatabaseStack(app, settings.stack_name, settings=settings, env=Environment(region=settings.region))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A synthesized template, asked the way the tests ask."""
+"""The resources of a synthesized template, by type, reference and permission."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ type Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Synthesized:
-    """One stage's template."""
+    """The template of one stage."""
 
     body: Mapping[str, Any]
 
@@ -19,26 +19,30 @@ class Synthesized:
         return resources
 
     def of_type(self, kind: str) -> dict[str, Properties]:
-        """Logical id -> properties."""
-        return {name: found.get("Properties", {}) for name, found in self.resources.items() if found["Type"] == kind}
+        """Return the properties of all resources of a type, by logical id."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
+        }
 
     def id_of(self, kind: str, prefix: str = "") -> str:
-        """Name the only resource of a type, or the only one whose logical id starts like this."""
-        (found,) = [name for name in self.of_type(kind) if name.startswith(prefix)]
-        return found
+        """Return the logical id of the only resource of a type, or of the only one whose id starts with the prefix."""
+        (name,) = [name for name in self.of_type(kind) if name.startswith(prefix)]
+        return name
 
-    def only(self, kind: str, prefix: str = "") -> Properties:
+    def properties(self, kind: str, prefix: str = "") -> Properties:
         properties: Properties = self.resources[self.id_of(kind, prefix)]["Properties"]
         return properties
 
     def function(self, prefix: str) -> Properties:
-        return self.only("AWS::Lambda::Function", prefix)
+        return self.properties("AWS::Lambda::Function", prefix)
 
     def depends_on(self, name: str) -> set[str]:
         return set(self.resources[name].get("DependsOn", []))
 
     def statements(self) -> list[tuple[str, Properties]]:
-        """(logical id of the role, statement), for every statement of every policy in the stack."""
+        """Return the statements of all policies, each with the logical id of its role."""
         return [
             (role["Ref"], statement)
             for policy in self.of_type("AWS::IAM::Policy").values()
@@ -46,25 +50,25 @@ class Synthesized:
             for statement in policy["PolicyDocument"]["Statement"]
         ]
 
-    def who_may(self, action: str) -> dict[str, list[Any]]:
-        """Role -> the resources on which it may do this."""
+    def roles_allowed(self, action: str) -> dict[str, list[Any]]:
+        """Return the roles that are allowed an action, each with the resources."""
         allowed: dict[str, list[Any]] = {}
         for role, statement in self.statements():
             if statement["Effect"] == "Allow" and action in listed(statement["Action"]):
                 allowed.setdefault(role, []).extend(listed(statement["Resource"]))
         return allowed
 
-    def comes_after(self, name: str) -> set[str]:
-        """Logical ids of everything that a resource waits for: by DependsOn or by reference, and through others."""
-        found: set[str] = set()
+    def dependencies(self, name: str) -> set[str]:
+        """Return all resources that are created before a resource: by DependsOn, by reference, and indirectly."""
+        dependencies: set[str] = set()
         pending = [name]
         while pending:
-            waiting = pending.pop()
-            named = set(references(self.resources[waiting].get("Properties", {})))
-            new = (self.depends_on(waiting) | named) & self.resources.keys()
-            pending += new - found
-            found |= new
-        return found
+            current = pending.pop()
+            references = set(logical_ids(self.resources[current].get("Properties", {})))
+            direct = (self.depends_on(current) | references) & self.resources.keys()
+            pending += direct - dependencies
+            dependencies |= direct
+        return dependencies
 
     def role_of(self, function_prefix: str) -> str:
         role: str = self.function(function_prefix)["Role"]["Fn::GetAtt"][0]
@@ -75,18 +79,18 @@ def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def references(value: object) -> Iterator[str]:
-    """Logical ids in Ref and Fn::GetAtt, at any depth."""
+def logical_ids(value: object) -> Iterator[str]:
+    """Return the logical ids in Ref and Fn::GetAtt, at any depth."""
     if isinstance(value, list):
         for item in value:
-            yield from references(item)
+            yield from logical_ids(item)
     elif isinstance(value, dict):
         if "Ref" in value:
             yield value["Ref"]
         elif "Fn::GetAtt" in value:
             yield value["Fn::GetAtt"][0]
         else:
-            yield from references(list(value.values()))
+            yield from logical_ids(list(value.values()))
 
 
 def attribute(name: str, attribute_name: str) -> Properties:

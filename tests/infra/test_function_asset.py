@@ -1,4 +1,4 @@
-"""Zips that are the same wherever they are built, and hold what the function needs and nothing of the build machine."""
+"""The zips of the functions: the same bytes on every machine, with the needed files only."""
 
 import py_compile
 import re
@@ -11,56 +11,53 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import PROJECT, Architecture
-from rds_alembic.assets import function_asset
-from rds_alembic.assets.function_asset import Bundle, Zip
-from rds_alembic.assets.rds_ca import roots_of
-from rds_alembic.errors import RdsAlembicError
+from infra.settings import PROJECT
+from rds_alembic import FunctionAsset, RdsAlembicError, root_certificates
+from rds_alembic.assets.function_asset import CACHED_ZIPS, Zip, build_asset
 from tests.infra.template import Synthesized
 
-# One small wheel, as the project's own lock has it: whoever ran the set-up has it in uv's cache.
+# One small wheel of the project's lock file, which is in uv's cache after `make setup`.
 REAL_LOCK = (PROJECT / "requirements" / "migrator.txt").read_text()
 LOCK = "".join(re.findall(r"^typing-extensions==[^#]+", REAL_LOCK, re.MULTILINE))
 
 
-def checkout(folder: Path) -> Bundle:
-    """Make a small project: a package of ours, a lock of one wheel, and a file that goes along."""
+def create_asset(folder: Path) -> FunctionAsset:
+    """Create a package, a lock file with one wheel, and a file, and return the asset with them."""
     (folder / "greeter").mkdir(parents=True)
     (folder / "greeter" / "__init__.py").touch()
     (folder / "greeter" / "handler.py").write_text("import typing_extensions\n\nCHOICES = {'a', 'b', 'c', 'd'}\n")
     (folder / "requirements").mkdir()
     (folder / "requirements" / "one.txt").write_text(LOCK)
     (folder / "own.pem").write_text("roots")
-    return Bundle(
+    return FunctionAsset(
         name="greeter",
-        packages=("greeter",),
-        requirements="one.txt",
-        files={"rds-ca.pem": folder / "own.pem"},
-        project=folder,
+        files={"greeter": folder / "greeter", "rds-ca.pem": folder / "own.pem"},
+        requirements=folder / "requirements" / "one.txt",
+        cache=folder / ".build",
     )
 
 
-def build(bundle: Bundle) -> Zip:
-    return function_asset.build(bundle, Architecture.ARM64)
+def build(asset: FunctionAsset) -> Zip:
+    return build_asset(asset, "arm64")
 
 
-def test_two_builds_of_the_same_tree_at_two_paths_are_the_same_to_the_byte(tmp_path: Path) -> None:
-    one = build(checkout(tmp_path / "one"))
-    other = build(checkout(tmp_path / "somewhere" / "else"))
+def test_two_builds_of_the_same_files_at_two_paths_have_the_same_bytes(tmp_path: Path) -> None:
+    one = build(create_asset(tmp_path / "one"))
+    other = build(create_asset(tmp_path / "another" / "path"))
     assert one.digest == other.digest
     assert one.path.read_bytes() == other.path.read_bytes()
 
 
-def test_a_zip_names_no_path_of_the_machine_that_built_it(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(checkout(tmp_path / "one")).path) as archive:
+def test_a_zip_contains_no_path_of_the_build_machine(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(create_asset(tmp_path / "one")).path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    ours = contents["greeter/__pycache__/handler.cpython-313.pyc"]
-    assert b"/var/task/greeter/handler.py" in ours
+    byte_code = contents["greeter/__pycache__/handler.cpython-313.pyc"]
+    assert b"/var/task/greeter/handler.py" in byte_code
     assert not [name for name, content in contents.items() if str(tmp_path).encode() in content]
 
 
-def test_every_source_has_byte_code_that_is_never_compared_with_it(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(checkout(tmp_path)).path) as archive:
+def test_every_source_has_byte_code_that_python_does_not_compare_with_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(create_asset(tmp_path)).path) as archive:
         names = set(archive.namelist())
         for name in names:
             folder, _, file = name.rpartition("/")
@@ -72,66 +69,66 @@ def test_every_source_has_byte_code_that_is_never_compared_with_it(tmp_path: Pat
             assert archive.read(compiled)[4:8] == unchecked_hash
 
 
-def test_dates_and_modes_are_fixed(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(checkout(tmp_path)).path) as archive:
+def test_dates_and_modes_in_a_zip_are_fixed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(create_asset(tmp_path)).path) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
 
 
-def test_the_installers_notes_stay_out(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(checkout(tmp_path)).path) as archive:
+def test_a_zip_has_no_records_of_the_installer(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(create_asset(tmp_path)).path) as archive:
         files = {name.rpartition("/")[2] for name in archive.namelist()}
     assert "METADATA" in files
     assert not files & {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", ".lock"}
 
 
-def test_a_second_build_finds_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = checkout(tmp_path)
-    first = build(bundle)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was built"))
-    assert build(bundle) == first
+def test_a_second_build_returns_the_cached_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asset = create_asset(tmp_path)
+    first = build(asset)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("the zip was built again"))
+    assert build(asset) == first
 
 
-def test_byte_code_lying_about_in_the_checkout_changes_nothing(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path)
-    first = build(bundle)
+def test_byte_code_in_the_checkout_does_not_change_the_zip(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
+    first = build(asset)
     py_compile.compile(str(tmp_path / "greeter" / "handler.py"))
-    assert build(bundle) == first
+    assert build(asset) == first
 
 
 @pytest.mark.parametrize("changed", ["greeter/handler.py", "own.pem"])
-def test_a_change_of_what_is_in_it_is_another_zip(tmp_path: Path, changed: str) -> None:
-    bundle = checkout(tmp_path)
-    first = build(bundle)
+def test_a_change_of_a_file_is_another_digest(tmp_path: Path, changed: str) -> None:
+    asset = create_asset(tmp_path)
+    first = build(asset)
     with (tmp_path / changed).open("a") as file:
         file.write("# changed\n")
-    assert build(bundle).digest != first.digest
+    assert build(asset).digest != first.digest
 
 
-def test_two_builds_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path)
+def test_two_builds_at_the_same_time_have_the_same_result(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
     with ThreadPoolExecutor() as pool:
-        one, other = pool.map(build, [bundle, bundle])
+        one, other = pool.map(build, [asset, asset])
     assert one == other
     assert zipfile.ZipFile(one.path).testzip() is None
-    assert not list((tmp_path / ".build").glob(".making-*"))
+    assert not list((tmp_path / ".build").glob(".building-*"))
 
 
-def test_zips_that_nothing_uses_any_more_are_forgotten(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path)
-    for version in range(function_asset.ZIPS_KEPT + 2):
+def test_the_zips_that_were_used_longest_ago_are_deleted(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
+    for version in range(CACHED_ZIPS + 2):
         (tmp_path / "own.pem").write_text(f"roots {version}")
-        last = build(bundle)
-    kept = list((tmp_path / ".build").glob(f"{bundle.name}-*.zip"))
-    assert len(kept) == function_asset.ZIPS_KEPT
-    assert last.path in kept
+        last = build(asset)
+    zips = list((tmp_path / ".build").glob(f"{asset.name}-*.zip"))
+    assert len(zips) == CACHED_ZIPS
+    assert last.path in zips
 
 
-def test_a_dependency_that_the_lock_lacks_is_not_in_the_zip_and_its_import_fails(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path / "project")
+def test_the_import_of_a_dependency_that_is_not_in_the_lock_file_fails(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path / "project")
     (tmp_path / "project" / "requirements" / "one.txt").write_text("")
-    shutil.unpack_archive(build(bundle).path, tmp_path / "task")
-    done = subprocess.run(
+    shutil.unpack_archive(build(asset).path, tmp_path / "task")
+    process = subprocess.run(
         [
             sys.executable,
             "-I",
@@ -143,63 +140,72 @@ def test_a_dependency_that_the_lock_lacks_is_not_in_the_zip_and_its_import_fails
         text=True,
         check=False,
     )
-    assert "No module named 'typing_extensions'" in done.stderr
+    assert "No module named 'typing_extensions'" in process.stderr
 
 
-def test_a_wheel_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path)
+def test_a_wheel_with_another_hash_is_rejected(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
     (tmp_path / "requirements" / "one.txt").write_text(re.sub(r"sha256:.{6}", "sha256:000000", LOCK))
-    with pytest.raises(RdsAlembicError, match=r"uv could not install one\.txt for aarch64-manylinux_2_28"):
-        build(bundle)
+    with pytest.raises(RdsAlembicError, match=r"uv cannot install one\.txt for aarch64-manylinux_2_28"):
+        build(asset)
 
 
-def test_a_package_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path)
+def test_a_missing_package_is_rejected(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
     shutil.rmtree(tmp_path / "greeter")
-    with pytest.raises(RdsAlembicError, match=r"the zip 'greeter' lacks .*/greeter: no such file or folder"):
-        build(bundle)
+    with pytest.raises(RdsAlembicError, match=r"files of the zip 'greeter' must exist \(missing: .*/greeter\)"):
+        build(asset)
 
 
-def test_a_source_that_does_not_compile_is_refused(tmp_path: Path) -> None:
-    bundle = checkout(tmp_path)
+def test_a_source_that_does_not_compile_is_rejected(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
     (tmp_path / "greeter" / "handler.py").write_text("def broken(:\n")
-    with pytest.raises(RdsAlembicError, match="do not compile"):
-        build(bundle)
+    with pytest.raises(RdsAlembicError, match="must compile"):
+        build(asset)
 
 
-def test_another_python_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_architecture_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(RdsAlembicError, match=r"architecture must be arm64 or x86_64 \(got 'mips'\)"):
+        build_asset(create_asset(tmp_path), "mips")
+
+
+def test_another_version_of_python_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 14, 0, "final", 0))
-    with pytest.raises(RdsAlembicError, match=r"python 3\.14 writes byte code that the functions cannot read"):
-        build(checkout(tmp_path))
+    with pytest.raises(RdsAlembicError, match=r"Python must be 3\.13 \(got 3\.14\)"):
+        build(create_asset(tmp_path))
 
 
 @pytest.fixture(params=["migrator", "roles", "querier"])
-def real_zip(request: pytest.FixtureRequest, dev: Synthesized) -> tuple[str, dict[str, bytes]]:
-    """Name a zip of the real stack and read it: synthesis has just used it, so it is the newest."""
+def stack_zip(request: pytest.FixtureRequest, dev: Synthesized) -> tuple[str, dict[str, bytes]]:
+    """Return the name of a zip of the stack and its contents. The synth has used it last, so that it is the newest."""
     zips = (PROJECT / ".build").glob(f"{request.param}-arm64-*.zip")
     with zipfile.ZipFile(max(zips, key=lambda path: path.stat().st_mtime)) as archive:
         return request.param, {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_real_zips_hold_what_their_functions_need_and_the_runtime_does_not_bring(
-    real_zip: tuple[str, dict[str, bytes]],
+def test_a_zip_of_the_stack_has_the_packages_that_the_runtime_does_not_have(
+    stack_zip: tuple[str, dict[str, bytes]],
 ) -> None:
-    function, contents = real_zip
+    function, contents = stack_zip
     tops = {name.partition("/")[0] for name in contents}
     packages = {"querier", "rds_iam"} if function == "querier" else {"migrator", "rds_iam"}
     assert packages | {"rds-ca.pem", "psycopg2", "aws_lambda_powertools"} <= tops
     assert not tops & {"boto3", "botocore", "urllib3", "jmespath", "s3transfer", "infra", "localaws", "tests"}
+    assert {name for name in contents if name.startswith("rds_alembic/constructs")} == set()
+    assert ("rds_alembic/__init__.py" in contents) == (function == "migrator")
     assert ("alembic" in tops) == (function == "migrator")
     assert ({"alembic.ini", "migrations/env.py"} <= set(contents)) == (function == "migrator")
 
 
-def test_the_real_zips_are_for_the_functions_processor_and_region(real_zip: tuple[str, dict[str, bytes]]) -> None:
-    _, contents = real_zip
+def test_a_zip_of_the_stack_is_for_the_processor_and_the_region_of_its_function(
+    stack_zip: tuple[str, dict[str, bytes]],
+) -> None:
+    _, contents = stack_zip
     assert any("aarch64-linux-gnu.so" in name for name in contents)
     assert not any("x86_64" in name for name in contents)
-    assert contents["rds-ca.pem"] == roots_of("eu-central-1").read_bytes()
+    assert contents["rds-ca.pem"] == root_certificates("eu-central-1").read_bytes()
 
 
-def test_the_real_zips_name_no_path_of_this_machine(real_zip: tuple[str, dict[str, bytes]]) -> None:
-    _, contents = real_zip
+def test_a_zip_of_the_stack_contains_no_path_of_the_build_machine(stack_zip: tuple[str, dict[str, bytes]]) -> None:
+    _, contents = stack_zip
     assert not [name for name, content in contents.items() if str(PROJECT).encode() in content]

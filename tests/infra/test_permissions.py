@@ -1,4 +1,4 @@
-"""Exactly who may do what: the emulator evaluates the policies, these tests say what they must be."""
+"""The permissions of every role. The local AWS evaluates the policies, and these tests compare them with the design."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 
 from tests.infra.template import Synthesized, attribute, listed
 
-UPGRADE_FRAMEWORK = [f"UpgradeFrameworkframework{part}" for part in ("onEvent", "isComplete", "onTimeout")]
-OUR_FUNCTIONS = (
-    *("RolesFunction", "UpgradeChecker", "UpgradeMigrator", "QuerierFunction", "DatabaseLogsFunction"),
-    "ProtectionFunction",
+UPGRADE_PROVIDER = [f"UpgradeProviderframework{part}" for part in ("onEvent", "isComplete", "onTimeout")]
+HANDLERS = (
+    *("RolesHandler", "UpgradeOnEvent", "UpgradeMigrator", "QuerierHandler", "DatabaseLogsHandler"),
+    "ProtectionHandler",
 )
 
 
@@ -19,87 +19,87 @@ def _login_as(template: Synthesized, user: str) -> Any:
     return {"Fn::Join": ["", parts]}
 
 
-def test_each_function_may_log_in_as_its_own_user_and_nobody_else_may_log_in(dev: Synthesized) -> None:
-    assert dev.who_may("rds-db:connect") == {
-        dev.role_of("RolesFunction"): [_login_as(dev, "postgres")],
+def test_each_function_may_log_in_as_one_user_and_no_other_role_may_log_in(dev: Synthesized) -> None:
+    assert dev.roles_allowed("rds-db:connect") == {
+        dev.role_of("RolesHandler"): [_login_as(dev, "postgres")],
         dev.role_of("UpgradeMigrator"): [_login_as(dev, "migrator")],
-        dev.role_of("QuerierFunction"): [_login_as(dev, "querier")],
+        dev.role_of("QuerierHandler"): [_login_as(dev, "querier")],
     }
 
 
-def test_only_the_roles_function_reads_the_master_secret(dev: Synthesized) -> None:
+def test_only_the_role_setup_may_read_the_master_secret(dev: Synthesized) -> None:
     secret = {"Ref": dev.id_of("AWS::SecretsManager::Secret")}
-    assert dev.who_may("secretsmanager:GetSecretValue") == {dev.role_of("RolesFunction"): [secret]}
+    assert dev.roles_allowed("secretsmanager:GetSecretValue") == {dev.role_of("RolesHandler"): [secret]}
     assert not dev.of_type("AWS::SecretsManager::ResourcePolicy")
 
 
-def test_the_functions_that_recognise_a_rollback_ask_for_the_status_of_their_own_stack_only(dev: Synthesized) -> None:
-    functions = ("UpgradeChecker", "RolesFunction", "DatabaseLogsFunction")
+def test_the_functions_that_recognise_a_rollback_may_describe_only_their_own_stack(dev: Synthesized) -> None:
+    functions = ("UpgradeOnEvent", "RolesHandler", "DatabaseLogsHandler")
     own_stack = [{"Ref": "AWS::StackId"}]
-    assert dev.who_may("cloudformation:DescribeStacks") == {dev.role_of(name): own_stack for name in functions}
+    assert dev.roles_allowed("cloudformation:DescribeStacks") == {dev.role_of(name): own_stack for name in functions}
 
 
-def test_no_policy_allows_all_actions_of_a_service_or_database_logins_by_wildcard(dev: Synthesized) -> None:
+def test_no_policy_has_a_wildcard_in_an_action(dev: Synthesized) -> None:
     actions = [action for _, statement in dev.statements() for action in listed(statement["Action"])]
     assert not [action for action in actions if "*" in action]
 
 
-def test_a_wildcard_resource_is_for_x_ray_alone(dev: Synthesized) -> None:
-    anywhere = {
+def test_only_the_actions_of_x_ray_are_allowed_on_all_resources(dev: Synthesized) -> None:
+    actions = {
         action
         for _, statement in dev.statements()
         if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"])
         for action in listed(statement["Action"])
     }
-    assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+    assert actions == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
-def test_functions_share_no_role(prod: Synthesized) -> None:
-    assert len({prod.role_of(prefix) for prefix in OUR_FUNCTIONS}) == len(OUR_FUNCTIONS)
+def test_every_function_has_its_own_role(prod: Synthesized) -> None:
+    assert len({prod.role_of(prefix) for prefix in HANDLERS}) == len(HANDLERS)
 
 
 @pytest.mark.parametrize(
     ("function", "callers"),
     [
-        ("RolesFunction", ["RolesFrameworkframeworkonEvent"]),
-        ("UpgradeChecker", UPGRADE_FRAMEWORK),
-        ("UpgradeMigrator", UPGRADE_FRAMEWORK),
-        ("QuerierFunction", ["QuerierSchedulerRole"]),
+        ("RolesHandler", ["RolesProviderframeworkonEvent"]),
+        ("UpgradeOnEvent", UPGRADE_PROVIDER),
+        ("UpgradeMigrator", UPGRADE_PROVIDER),
+        ("QuerierHandler", ["QuerierSchedulerRole"]),
     ],
 )
-def test_only_its_framework_or_its_schedule_invokes_a_function(
+def test_only_its_provider_or_its_schedule_may_invoke_a_function(
     dev: Synthesized, function: str, callers: list[str]
 ) -> None:
     arn = attribute(dev.id_of("AWS::Lambda::Function", function), "Arn")
-    allowed = {role for role, resources in dev.who_may("lambda:InvokeFunction").items() if arn in resources}
+    allowed = {role for role, resources in dev.roles_allowed("lambda:InvokeFunction").items() if arn in resources}
     assert allowed == {dev.id_of("AWS::IAM::Role", caller) for caller in callers}
     assert not dev.of_type("AWS::Lambda::Permission")
 
 
-def test_the_protection_is_lifted_by_one_function_for_this_stack_and_this_database(prod: Synthesized) -> None:
-    function = prod.role_of("ProtectionFunction")
-    assert prod.who_may("cloudformation:UpdateTerminationProtection") == {function: [{"Ref": "AWS::StackId"}]}
-    may_modify = prod.who_may("rds:ModifyDBInstance")
+def test_one_function_may_change_the_protection_of_this_stack_and_of_this_database(prod: Synthesized) -> None:
+    function = prod.role_of("ProtectionHandler")
+    assert prod.roles_allowed("cloudformation:UpdateTerminationProtection") == {function: [{"Ref": "AWS::StackId"}]}
+    may_modify = prod.roles_allowed("rds:ModifyDBInstance")
     assert list(may_modify) == [function]
     (instance,) = may_modify[function]
     assert instance["Fn::Join"][1][-1] == {"Ref": prod.id_of("AWS::RDS::DBInstance")}
-    assert not prod.who_may("rds:DeleteDBInstance")
+    assert not prod.roles_allowed("rds:DeleteDBInstance")
 
 
-def test_dev_has_nothing_that_could_lift_a_protection(dev: Synthesized) -> None:
-    assert not dev.who_may("cloudformation:UpdateTerminationProtection")
-    assert not dev.who_may("rds:ModifyDBInstance")
+def test_no_role_of_dev_may_change_a_protection(dev: Synthesized) -> None:
+    assert not dev.roles_allowed("cloudformation:UpdateTerminationProtection")
+    assert not dev.roles_allowed("rds:ModifyDBInstance")
 
 
-def test_the_retention_of_logs_is_set_for_those_of_the_database_alone(dev: Synthesized) -> None:
-    allowed = dev.who_may("logs:PutRetentionPolicy")
-    assert list(allowed) == [dev.role_of("DatabaseLogsFunction")]
+def test_only_the_retention_of_the_logs_of_the_database_may_be_set(dev: Synthesized) -> None:
+    allowed = dev.roles_allowed("logs:PutRetentionPolicy")
+    assert list(allowed) == [dev.role_of("DatabaseLogsHandler")]
     instance = {"Ref": dev.id_of("AWS::RDS::DBInstance")}
     (groups,) = allowed.values()
     assert all(instance in group["Fn::Join"][1] for group in groups)
 
 
-def test_the_scheduler_takes_the_role_for_this_account_only(dev: Synthesized) -> None:
-    (statement,) = dev.only("AWS::IAM::Role", "QuerierSchedulerRole")["AssumeRolePolicyDocument"]["Statement"]
+def test_the_scheduler_may_assume_the_role_for_this_account_only(dev: Synthesized) -> None:
+    (statement,) = dev.properties("AWS::IAM::Role", "QuerierSchedulerRole")["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

@@ -1,4 +1,4 @@
-"""The migration construct in somebody else's stack: another network, another kind of database, another project."""
+"""The constructs in the stack of another team: another network, another kind of database, another project."""
 
 from pathlib import Path
 
@@ -6,28 +6,14 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from infra.settings import PROJECT, FunctionSettings, parse
-from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade
-from rds_alembic.constructs.postgres_function import Login, PostgresDatabase
-from rds_alembic.constructs.python_function import Place
-from rds_alembic.errors import RdsAlembicError
+from infra.settings import PROJECT
+from rds_alembic import AlembicUpgrade, DatabaseRoles, PostgresDatabase, RdsAlembicError
 from tests.infra.template import Synthesized, attribute
 
-
-def _synthesize(stack: Stack, *, server: PostgresDatabase, vpc: ec2.IVpc, baseline: str = "") -> Synthesized:
-    login = Login(server=server, database="shop", user="schema_owner", rds_ca=parse({}).rds_ca)
-    place = Place(vpc=vpc, subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS))
-    settings = FunctionSettings()
-    AlembicUpgrade(stack, "Upgrade", project=PROJECT, login=login, place=place, settings=settings, baseline=baseline)
-    return Synthesized(Template.from_stack(stack).to_json())
-
-
-def _identity(stack: Stack, server: PostgresDatabase) -> dict[str, str]:
-    login = Login(server=server, database="shop", user="schema_owner", rds_ca=parse({}).rds_ca)
-    resolved: dict[str, str] = stack.resolve(login.identity())
-    return resolved
+EGRESS = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
 
 
 @pytest.fixture
@@ -40,51 +26,78 @@ def vpc(stack: Stack) -> ec2.Vpc:
     return ec2.Vpc(stack, "Vpc", max_azs=2)
 
 
-def test_it_takes_a_cluster_and_waits_for_its_instances(stack: Stack, vpc: ec2.Vpc) -> None:
-    engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_17_4)
-    writer = rds.ClusterInstance.serverless_v2("Writer")
-    cluster = rds.DatabaseCluster(stack, "Cluster", engine=engine, writer=writer, vpc=vpc, iam_authentication=True)
-    template = _synthesize(stack, server=cluster, vpc=vpc)
-    environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
-    assert environment["PGHOST"] == attribute(template.id_of("AWS::RDS::DBCluster"), "Endpoint.Address")
-    assert (environment["PGDATABASE"], environment["PGUSER"]) == ("shop", "schema_owner")
-    assert list(template.who_may("rds-db:connect")) == [template.role_of("UpgradeMigrator")]
-    assert template.id_of("AWS::RDS::DBInstance") in template.depends_on(template.id_of("Custom::AlembicUpgrade"))
+@pytest.fixture(scope="session")
+def rds_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rds-ca") / "roots.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\n")
+    return path
 
 
-def test_it_takes_an_instance_that_another_stack_owns(stack: Stack, vpc: ec2.Vpc, tmp_path: Path) -> None:
-    instance = rds.DatabaseInstance.from_database_instance_attributes(
-        stack,
-        "Imported",
-        instance_endpoint_address="db.example",
-        instance_identifier="shop",
-        instance_resource_id="db-SHOP",
-        port=5433,
-        security_groups=[ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")],
-    )
-    template = _synthesize(stack, server=instance, vpc=vpc)
-    environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
-    assert (environment["PGHOST"], environment["PGPORT"]) == ("db.example", "5433")
-    assert template.only("AWS::EC2::SecurityGroupIngress")["GroupId"] == "sg-1"
-
-
-@pytest.mark.parametrize(("resource_id", "known"), [("db-SHOP", {"ResourceId": "db-SHOP"}), (None, {})])
-def test_the_identity_of_an_imported_instance_has_the_resource_id_that_the_import_names(
-    stack: Stack, resource_id: str | None, known: dict[str, str]
-) -> None:
-    instance = rds.DatabaseInstance.from_database_instance_attributes(
+def import_instance(stack: Stack, resource_id: str | None = "db-SHOP") -> rds.IDatabaseInstance:
+    return rds.DatabaseInstance.from_database_instance_attributes(
         stack,
         "Imported",
         instance_endpoint_address="db.example",
         instance_identifier="shop",
         instance_resource_id=resource_id,
         port=5433,
-        security_groups=[],
+        security_groups=[ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")],
     )
-    assert _identity(stack, instance) == {"Endpoint": "db.example", "Name": "shop"} | known
 
 
-def test_the_identity_of_a_cluster_has_its_resource_id(stack: Stack) -> None:
+def add_upgrade(
+    stack: Stack, vpc: ec2.IVpc, database: PostgresDatabase, rds_ca: Path | None, *, baseline: str = ""
+) -> Synthesized:
+    AlembicUpgrade(
+        stack,
+        "Upgrade",
+        project=PROJECT,
+        vpc=vpc,
+        vpc_subnets=EGRESS,
+        database=database,
+        database_name="shop",
+        db_user="schema_owner",
+        rds_ca=rds_ca,
+        baseline=baseline,
+    )
+    return Synthesized(Template.from_stack(stack).to_json())
+
+
+def test_an_upgrade_of_a_cluster_waits_for_the_instances_of_the_cluster(
+    stack: Stack, vpc: ec2.Vpc, rds_ca: Path
+) -> None:
+    engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_17_4)
+    writer = rds.ClusterInstance.serverless_v2("Writer")
+    cluster = rds.DatabaseCluster(stack, "Cluster", engine=engine, writer=writer, vpc=vpc, iam_authentication=True)
+    template = add_upgrade(stack, vpc, cluster, rds_ca)
+    environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
+    assert environment["PGHOST"] == attribute(template.id_of("AWS::RDS::DBCluster"), "Endpoint.Address")
+    assert (environment["PGDATABASE"], environment["PGUSER"]) == ("shop", "schema_owner")
+    assert list(template.roles_allowed("rds-db:connect")) == [template.role_of("UpgradeMigrator")]
+    assert template.id_of("AWS::RDS::DBInstance") in template.depends_on(template.id_of("Custom::AlembicUpgrade"))
+
+
+def test_an_upgrade_of_an_imported_instance_connects_to_its_endpoint_through_its_security_group(
+    stack: Stack, vpc: ec2.Vpc, rds_ca: Path
+) -> None:
+    template = add_upgrade(stack, vpc, import_instance(stack), rds_ca)
+    environment = template.function("UpgradeMigrator")["Environment"]["Variables"]
+    assert (environment["PGHOST"], environment["PGPORT"]) == ("db.example", "5433")
+    assert template.properties("AWS::EC2::SecurityGroupIngress")["GroupId"] == "sg-1"
+
+
+def test_the_identity_of_an_imported_instance_has_its_resource_id(stack: Stack, vpc: ec2.Vpc, rds_ca: Path) -> None:
+    template = add_upgrade(stack, vpc, import_instance(stack), rds_ca)
+    identity = template.properties("Custom::AlembicUpgrade")["Database"]
+    assert identity == {"Endpoint": "db.example", "Name": "shop", "ResourceId": "db-SHOP"}
+
+
+def test_an_imported_instance_without_its_resource_id_is_rejected(stack: Stack, vpc: ec2.Vpc, rds_ca: Path) -> None:
+    with pytest.raises(RuntimeError, match="instanceResourceId is required"):
+        add_upgrade(stack, vpc, import_instance(stack, resource_id=None), rds_ca)
+
+
+def test_the_identity_of_an_imported_cluster_has_its_resource_id(stack: Stack, vpc: ec2.Vpc, rds_ca: Path) -> None:
     cluster = rds.DatabaseCluster.from_database_cluster_attributes(
         stack,
         "Imported",
@@ -93,15 +106,37 @@ def test_the_identity_of_a_cluster_has_its_resource_id(stack: Stack) -> None:
         cluster_resource_identifier="cluster-SHOP",
         port=5432,
     )
-    assert _identity(stack, cluster) == {
-        "Endpoint": "shop.cluster.example",
-        "Name": "shop",
-        "ResourceId": "cluster-SHOP",
-    }
+    identity = add_upgrade(stack, vpc, cluster, rds_ca).properties("Custom::AlembicUpgrade")["Database"]
+    assert identity == {"Endpoint": "shop.cluster.example", "Name": "shop", "ResourceId": "cluster-SHOP"}
 
 
-def test_a_baseline_that_is_not_in_the_project_is_rejected(stack: Stack, vpc: ec2.Vpc) -> None:
-    engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
-    server = rds.DatabaseInstance(stack, "Server", engine=engine, vpc=vpc, iam_authentication=True)
+def test_a_baseline_that_is_not_in_the_project_is_rejected(stack: Stack, vpc: ec2.Vpc, rds_ca: Path) -> None:
     with pytest.raises(RdsAlembicError, match=r"baseline must be a revision of .*migrations \(got 'r99'\)"):
-        _synthesize(stack, server=server, vpc=vpc, baseline="r99")
+        add_upgrade(stack, vpc, import_instance(stack), rds_ca, baseline="r99")
+
+
+def test_a_stack_without_a_region_needs_root_certificates(stack: Stack, vpc: ec2.Vpc) -> None:
+    with pytest.raises(RdsAlembicError, match=r"region must be one of .* rds_ca"):
+        add_upgrade(stack, vpc, import_instance(stack), None)
+
+
+def test_a_role_setup_may_leave_public_alone_and_be_repeated(stack: Stack, vpc: ec2.Vpc, rds_ca: Path) -> None:
+    DatabaseRoles(
+        stack,
+        "Roles",
+        vpc=vpc,
+        vpc_subnets=EGRESS,
+        database=import_instance(stack),
+        database_name="shop",
+        rds_ca=rds_ca,
+        master_user="admin",
+        master_secret=secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "shop"),
+        owner="shop_owner",
+        migrator="shop_migrator",
+        users=[],
+        revoke_public=False,
+        rerun="after the restore",
+    )
+    properties = Synthesized(Template.from_stack(stack).to_json()).properties("Custom::DatabaseRoles")
+    assert (properties["RevokePublic"], properties["Rerun"]) == ("false", "after the restore")
+    assert properties["Database"] == {"ResourceId": "db-SHOP", "Endpoint": "db.example", "Name": "shop"}

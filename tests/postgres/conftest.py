@@ -36,6 +36,7 @@ from migrator.manifest import Manifest
 from migrator.roles import converge
 from migrator.run import Outcome, Run
 from migrator.upgrade import upgrade
+from rds_alembic.assets.migrator import project_files
 from rds_alembic.revisions.alembic_project import AlembicProject
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
@@ -129,7 +130,7 @@ def start_over(bootstrapped: Cluster) -> Callable[[], None]:
 def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with this repository's Alembic project, laid out as in the function's zip."""
     folder = tmp_path_factory.mktemp("own-project")
-    for name, path in AlembicProject.read(Path(__file__).parents[2]).files(folder / "cache").items():
+    for name, path in project_files(AlembicProject.read(Path(__file__).parents[2])).items():
         (shutil.copytree if path.is_dir() else shutil.copyfile)(path, folder / name)
     return folder
 
@@ -137,8 +138,8 @@ def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def at_head(bootstrapped: Cluster, own_project: Path) -> None:
     """Bring the database to the head of the project's own revisions."""
-    history = AlembicProject.read(own_project)
-    request = UpgradeRequest(history.digest, history.revisions)
+    project = AlembicProject.read(own_project)
+    request = UpgradeRequest(project.migrations_digest, project.revisions)
     connect = partial(bootstrapped.connect_with_token, "migrator")
     upgrade(Run(request, own_project, connect, Deadline.after(60)))
 

@@ -242,7 +242,7 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     (project.folder / MANIFEST).write_text(history.manifest())
     monkeypatch.chdir(project.folder)  # where a function runs
     connect = partial(bootstrapped.connect_with_token, "migrator")
-    request = UpgradeRequest(history.digest, history.revisions)
+    request = UpgradeRequest(history.migrations_digest, history.revisions)
     assert upgrade(Run(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
 
 

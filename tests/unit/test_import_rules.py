@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import importlib
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,7 +31,7 @@ ALLOWED = {
     "migrations": {"localaws.errors", "localaws.postgres", "rds_alembic.autogenerate"},
     "migrator": {"rds_iam"},
     "querier": {"rds_iam"},
-    "rds_alembic": {"infra.settings"},
+    "rds_alembic": set[str](),
     "rds_iam": set[str](),
     "review": {"localaws.postgres", "rds_alembic.revisions"},
 }
@@ -88,6 +90,40 @@ def test_no_program_imports_the_tests() -> None:
 def test_a_function_imports_only_modules_of_its_zip_or_of_the_lambda_runtime(package: str) -> None:
     allowed = IN_FUNCTION[package] | PROJECT | set(sys.stdlib_module_names)
     assert [f"{file}: {module}" for file, module in modules_imported(package) if not is_in(module, allowed)] == []
+
+
+def public_names() -> set[str]:
+    """Return the names that `rds_alembic` exports for type checkers."""
+    tree = ast.parse((ROOT / "rds_alembic" / "__init__.py").read_bytes())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname for node in imports for alias in node.names if alias.asname}
+
+
+def test_the_example_stack_imports_only_public_names_of_the_package() -> None:
+    names = {f"rds_alembic.{name}" for name in public_names()}
+    assert violations("infra", {"rds_alembic"}, allowed=names) == []
+
+
+def test_every_public_name_of_the_package_can_be_imported() -> None:
+    assert public_names()
+    for name in public_names():
+        assert getattr(importlib.import_module("rds_alembic"), name)
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'rds_alembic' has no attribute 'Unknown'"):
+        _ = importlib.import_module("rds_alembic").Unknown
+
+
+def test_the_package_is_imported_without_the_cdk() -> None:
+    program = "import rds_alembic, sys; assert not {'aws_cdk', 'alembic', 'boto3'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_only_the_constructs_of_the_package_import_the_cdk() -> None:
+    files = {file for file, module in modules_imported("rds_alembic") if is_in(module, {"aws_cdk", "constructs"})}
+    assert files
+    assert [file for file in files if not file.startswith("rds_alembic/constructs/")] == []
 
 
 def test_constructs_never_call_aws() -> None:

@@ -1,4 +1,4 @@
-"""Synth and lint refuse the ids that Alembic cannot address or record, each with one message that names the file."""
+"""Synth and lint reject the ids that Alembic cannot address or record, with one message for each id and its file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from review.errors import ReviewError
 from review.history import History
 
 TEXT = "be a text of printable characters, without a space at either end"
-REFUSED = [
+REJECTED = [
     ("x" * 33, "have at most 32 characters"),
     ("base", "not be one of base, head, heads"),
     ("head", "not be one of base, head, heads"),
@@ -54,15 +54,15 @@ def write(project: Path, name: str, revision: object, down: object, annotation: 
 
 
 def message(read: Read, project: Path) -> str:
-    with pytest.raises((RdsAlembicError, ReviewError)) as refused:
+    with pytest.raises((RdsAlembicError, ReviewError)) as error:
         read(project)
-    return str(refused.value)
+    return str(error.value)
 
 
 @READERS
 @pytest.mark.parametrize("position", POSITIONS)
-@pytest.mark.parametrize(("revision", "rule"), REFUSED)
-def test_an_id_that_alembic_cannot_use_is_refused(
+@pytest.mark.parametrize(("revision", "rule"), REJECTED)
+def test_an_id_that_alembic_cannot_use_is_rejected(
     tmp_path: Path, read: Read, revision: object, rule: str, position: str
 ) -> None:
     first, last = (*POSITIONS[position], None, None)[:2]
@@ -71,29 +71,29 @@ def test_an_id_that_alembic_cannot_use_is_refused(
         write(tmp_path, "first", first, None)
     if last:
         write(tmp_path, "last", last, revision)
-    refusal = message(read, tmp_path)
-    assert refusal.count("revision id must") == 1
-    assert f"revision id must {rule}" in refusal
-    assert f"(got {revision!r}" in refusal
-    assert f"{script}); rename the revision in that file" in refusal
+    text = message(read, tmp_path)
+    assert text.count("revision id must") == 1
+    assert f"revision id must {rule}" in text
+    assert f"(got {revision!r}" in text
+    assert f"{script}); rename the revision in that file" in text
 
 
 @READERS
 @pytest.mark.parametrize("revision", ALLOWED)
-def test_any_other_id_is_accepted(tmp_path: Path, read: Read, revision: str) -> None:
+def test_another_id_is_accepted(tmp_path: Path, read: Read, revision: str) -> None:
     write(tmp_path, "script", revision, None, annotation=": str")
     assert read(tmp_path) == (revision,)
 
 
 @READERS
-def test_all_ids_that_break_the_rule_are_reported_together(tmp_path: Path, read: Read) -> None:
+def test_all_ids_that_violate_the_rule_are_in_one_message(tmp_path: Path, read: Read) -> None:
     write(tmp_path, "one", "base", None)
     write(tmp_path, "two", "x" * 40, "base", annotation=": str")
     assert message(read, tmp_path).count("revision id must") == 2
 
 
 @READERS
-def test_an_id_that_the_script_computes_is_refused(tmp_path: Path, read: Read) -> None:
+def test_an_id_that_the_script_computes_is_checked(tmp_path: Path, read: Read) -> None:
     script = write(tmp_path, "script", "x", None)
     script.write_text("revision = 'x' * 33\ndown_revision = None\n")
     assert "have at most 32 characters" in message(read, tmp_path)
@@ -110,6 +110,6 @@ def test_other_files_below_the_project_are_not_revisions(tmp_path: Path, read: R
 
 
 @READERS
-def test_another_fault_keeps_alembics_message(tmp_path: Path, read: Read) -> None:
+def test_another_error_in_the_revisions_has_the_message_of_alembic(tmp_path: Path, read: Read) -> None:
     write(tmp_path, "script", "a", "nowhere")
     assert "Revision nowhere" in message(read, tmp_path)

@@ -1,7 +1,7 @@
-"""Renew the roots from AWS's own bundle: `.venv/bin/python -m rds_alembic.assets.rds_ca.refresh [FILE or URL]`.
+"""Update the root certificates from AWS's bundle: `python -m rds_alembic.assets.rds_ca.refresh [FILE or URL]`.
 
-Takes any text that holds PEM certificates and keeps those that are a region's current root: beta, expired and
-intermediate certificates are left out. Writes a file per region, and their digests.
+The source is any text with PEM certificates. The current root certificates of each region are written to one file per
+region. Beta, expired and intermediate certificates are left out.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ PEM = re.compile(r"-----BEGIN CERTIFICATE-----[\w\s+/=]+-----END CERTIFICATE----
 
 
 def main(arguments: list[str]) -> None:
-    """Rewrite the folder from the file or address given, AWS's own when none is."""
+    """Write the files from the file or address in the arguments. The default is AWS's bundle."""
     source = arguments[0] if arguments else TRUSTSTORE
-    written = write(regional_roots(_read(source)), folder=ROOTS)
-    print(f"{len(written)} regions from {source}: {', '.join(written)}")
+    regions = write(regional_roots(_read(source)), folder=ROOTS)
+    print(f"{len(regions)} regions from {source}: {', '.join(regions)}")
 
 
 def regional_roots(text: str) -> dict[str, dict[str, str]]:
-    """Find the roots in a text: region -> the certificate's name -> PEM."""
+    """Return the root certificates in a text as PEM, by region and by the name of the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata="\n".join(PEM.findall(text)))
     regions: dict[str, dict[str, str]] = {}
@@ -44,13 +44,14 @@ def regional_roots(text: str) -> dict[str, dict[str, str]]:
 
 
 def write(regions: Mapping[str, Mapping[str, str]], *, folder: Path) -> list[str]:
-    """Replace the files of a folder by these; return the regions written. Nothing found = nothing touched."""
+    """Replace the files of a folder and return the regions. Raises RdsAlembicError if there are no regions."""
     if not regions:
         raise RdsAlembicError(
-            "no current root of RDS was found: its name is like 'Amazon RDS eu-central-1 Root CA RSA2048 G1'"
+            "the source must contain a current root certificate of RDS, "
+            "with a name like 'Amazon RDS eu-central-1 Root CA RSA2048 G1'"
         )
-    for old in folder.glob("*.pem"):
-        old.unlink()
+    for path in folder.glob("*.pem"):
+        path.unlink()
     digests = ""
     for region, roots in sorted(regions.items()):
         content = "".join(f"# {name}\n{roots[name]}" for name in sorted(roots))
@@ -63,10 +64,10 @@ def write(regions: Mapping[str, Mapping[str, str]], *, folder: Path) -> list[str
 def _read(source: str) -> str:
     if source.startswith("https://"):
         try:
-            with urllib.request.urlopen(source, timeout=30) as response:  # noqa: S310 - https only, checked above
+            with urllib.request.urlopen(source, timeout=30) as response:  # noqa: S310 - the scheme is https
                 return str(response.read(), "ascii")
         except URLError as exc:
-            raise RdsAlembicError(f"{source} cannot be read: {exc.reason}") from exc
+            raise RdsAlembicError(f"cannot read {source}: {exc.reason}") from exc
     return Path(source).read_text()
 
 

@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, CfnOutput, CustomResource, Environment, aws_iam
+from aws_cdk import App, CfnOutput, Environment, aws_iam
 from aws_cdk import aws_lambda as lambda_
 
 from infra import settings
 from infra.stack import PrivateDatabaseStack
+from rds_alembic import AlembicUpgrade
 
 CHECKOUT = Path(__file__).parents[3]
 # Of these the migrator keeps 15 for its reserve, and begins no further revision with less than 30 left: so none
@@ -51,38 +52,40 @@ def synthesize(output: Path, context: Mapping[str, str], change: Change | None, 
 
 def forget_grant(stack: PrivateDatabaseStack) -> None:
     """Take `rds-db:connect` from the migrator: what a forgotten `grant_connect` would deploy."""
-    migrator = stack.node.find_child("Upgrade").node.find_child("Migrator")
-    [policy] = [found for found in migrator.node.find_all() if isinstance(found, aws_iam.CfnPolicy)]
+    function = upgrade(stack).migrator.function
+    [policy] = [child for child in function.node.find_all() if isinstance(child, aws_iam.CfnPolicy)]
     document = stack.resolve(policy.policy_document)
     kept = [statement for statement in document["Statement"] if statement["Action"] != "rds-db:connect"]
     if len(kept) == len(document["Statement"]):
         raise AssertionError("the migrator's policy has no rds-db:connect to take away")
     policy.policy_document = {**document, "Statement": kept}
-    function = migrator.node.default_child
-    assert isinstance(function, lambda_.CfnFunction)
-    function.timeout = IMPATIENT_TIMEOUT_SECONDS
+    set_timeout(function, IMPATIENT_TIMEOUT_SECONDS)
 
 
 def fail_after_upgrade(stack: PrivateDatabaseStack) -> None:
     """Add a resource that comes after the upgrade, and that Lambda refuses: no function has such an alias."""
-    upgrade = stack.node.find_child("Upgrade")
-    migrator = upgrade.node.find_child("Migrator")
-    assert isinstance(migrator, lambda_.Function)
     refused = lambda_.CfnEventInvokeConfig(
-        stack, "Refused", function_name=migrator.function_name, qualifier="no-such-alias"
+        stack, "Refused", function_name=upgrade(stack).migrator.function.function_name, qualifier="no-such-alias"
     )
-    refused.node.add_dependency(upgrade.node.find_child("Resource"))
+    upgrade(stack).execute_before(refused)
 
 
 def shorten_invocations(stack: PrivateDatabaseStack) -> None:
     """Give the migrator little time, so that a short chain of revisions takes several invocations; tell how many."""
-    upgrade = stack.node.find_child("Upgrade")
-    function = upgrade.node.find_child("Migrator").node.default_child
-    resource = upgrade.node.find_child("Resource")
-    assert isinstance(function, lambda_.CfnFunction)
-    assert isinstance(resource, CustomResource)
-    function.timeout = SHORT_TIMEOUT_SECONDS
-    CfnOutput(stack, "Invocations", value=resource.get_att_string("Invocations"))
+    set_timeout(upgrade(stack).migrator.function, SHORT_TIMEOUT_SECONDS)
+    CfnOutput(stack, "Invocations", value=upgrade(stack).resource.get_att_string("Invocations"))
+
+
+def upgrade(stack: PrivateDatabaseStack) -> AlembicUpgrade:
+    construct = stack.node.find_child("Upgrade")
+    assert isinstance(construct, AlembicUpgrade)
+    return construct
+
+
+def set_timeout(function: lambda_.Function, seconds: int) -> None:
+    resource = function.node.default_child
+    assert isinstance(resource, lambda_.CfnFunction)
+    resource.timeout = seconds
 
 
 CHANGES: dict[str | None, Change] = {
