@@ -97,7 +97,7 @@ class AlembicUpgrade(Construct):
             service_token=provider.service_token,
             service_timeout=TOTAL_TIMEOUT,
             properties={
-                "ScriptsDigest": alembic_project.migrations_digest,
+                "MigrationsDigest": alembic_project.migrations_digest,
                 "Revisions": list(alembic_project.revisions),
                 "Database": self.migrator.database_identity,
                 "TimeoutSeconds": str(TOTAL_TIMEOUT.to_seconds()),

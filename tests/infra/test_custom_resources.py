@@ -33,7 +33,7 @@ def test_the_upgrade_gets_the_revisions_of_the_project_and_the_identity_of_the_d
         "ServiceToken": attribute(dev.id_of("AWS::Lambda::Function", "UpgradeProviderframeworkonEvent"), "Arn"),
         "ServiceTimeout": "3600",
         "TimeoutSeconds": "3600",
-        "ScriptsDigest": project.migrations_digest,
+        "MigrationsDigest": project.migrations_digest,
         "Revisions": list(project.revisions),
         "Database": dev.properties("Custom::DatabaseRoles")["Database"],
         "Baseline": "",
