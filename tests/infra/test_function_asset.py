@@ -97,7 +97,7 @@ def test_byte_code_in_the_checkout_does_not_change_the_zip(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("changed", ["greeter/handler.py", "own.pem"])
-def test_a_change_of_a_file_is_another_digest(tmp_path: Path, changed: str) -> None:
+def test_a_change_of_a_file_changes_the_digest_of_the_zip(tmp_path: Path, changed: str) -> None:
     asset = create_asset(tmp_path)
     first = build(asset)
     with (tmp_path / changed).open("a") as file:

@@ -1,4 +1,4 @@
-"""The digest of a revision's code: what changes it, and what does not."""
+"""The digest of a revision's code: changes of the code change it, changes of comments and layout do not."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_any_change_of_the_code_changes_the_digest(other: str) -> None:
     assert code_digest(other) != code_digest(CODE)
 
 
-def test_bytes_are_decoded_as_they_declare() -> None:
+def test_bytes_are_decoded_with_their_declared_encoding() -> None:
     text = "# -*- coding: latin-1 -*-\nname = 'é'\n"
     assert code_digest(text.encode("latin-1")) == code_digest("name = 'é'")
     assert code_digest(b"\xef\xbb\xbfname = 1") == code_digest("name = 1")

@@ -38,7 +38,7 @@ ALLOWED = {
 }
 # To be removed when localaws/front_door/ is localaws/rds/ and lambda_runtime does not import emulator.
 UNTIL_LOCALAWS_IS_SEPARATED = {"localaws.authority", "localaws.certificates", "localaws.front_door"}
-UNTIL_THEN_IN_CIRCLES = {"front_door", "lambda_runtime"}
+UNTIL_THEN_IN_CYCLES = {"front_door", "lambda_runtime"}
 # To be removed with its use below, and with the condition in rds_alembic/assets/migrator.py, when the package exists.
 if not (ROOT / "rds_alembic" / "autogenerate").exists():
     del ALLOWED["rds_alembic.autogenerate"]
@@ -137,14 +137,14 @@ def test_constructs_never_call_aws() -> None:
     assert violations("rds_alembic.constructs", {"boto3", "botocore"}) == []
 
 
-def test_packages_of_localaws_do_not_import_each_other_in_a_circle() -> None:
+def test_packages_of_localaws_do_not_import_each_other_in_cycles() -> None:
     packages = {path.parent.name for path in (ROOT / "localaws").glob("*/__init__.py")}
     assert {"emulator", "lambda_runtime", "postgres"} <= packages
     imports = {
         name: {
             module.split(".")[1] for _, module in modules_imported(f"localaws.{name}") if is_in(module, {"localaws"})
         }
-        for name in packages - UNTIL_THEN_IN_CIRCLES
+        for name in packages - UNTIL_THEN_IN_CYCLES
     }
     graph = {name: (modules & imports.keys()) - {name} for name, modules in imports.items()}
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
