@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from migrator.events import Event
-from migrator.rollback import is_rolling_back
+from migrator.stack_status import is_rolling_back
 from rds_iam.deadline import Deadline
 
 POLL_SECONDS = 2.0

@@ -11,12 +11,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator import divergence
+from migrator.decision import Decision
 from migrator.events import UpgradeRequest
-from migrator.history import prepare, read_log, record_cancellation, totals
 from migrator.manifest import Manifest
-from migrator.plan import Plan
-from migrator.run import Connect, Outcome
+from migrator.migration_log import prepare, read_log, record_cancellation, totals
 from migrator.session import read_heads
+from migrator.upgrade_context import Connect, Outcome
 from rds_iam.errors import RdsIamError
 
 # The name that the sessions of an upgrade have in pg_stat_activity.
@@ -45,13 +45,13 @@ def roll_back(request: UpgradeRequest, manifest: Manifest, connect: Connect) -> 
             cancel(connection, request.stack_id)
             heads = read_heads(connection)
             ahead = divergence.ahead(heads, manifest, read_log(connection), request.old_revisions)
-            plan = Plan.STAY_AHEAD if ahead else Plan.ROLLBACK
-            return Outcome(plan, heads, totals=totals(connection, request), ahead=ahead)
+            decision = Decision.STAY_AHEAD if ahead else Decision.ROLLBACK
+            return Outcome(decision, heads, totals=totals(connection, request), ahead=ahead)
     except (psycopg2.Error, RdsIamError) as exc:
         logger.warning("the database cannot be asked during the rollback", extra={"error": str(exc)})
         with single_metric(name="RollbackWithoutDatabase", unit=MetricUnit.Count, value=1):
             pass  # written on leaving the block
-        return Outcome(Plan.ROLLBACK, frozenset())
+        return Outcome(Decision.ROLLBACK, frozenset())
 
 
 def cancel(connection: Connection, stack_id: str) -> None:

@@ -7,13 +7,13 @@ row of a revision, the deployment before says which revisions came before it.
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from migrator.errors import HistoryError
-from migrator.history import LoggedRevision, MigrationLog
 from migrator.manifest import Manifest
+from migrator.migration_log import LoggedRevision, LoggedRevisions
 
 _SHOWN = 5
 
 
-def applied(heads: Iterable[str], log: MigrationLog, old_revisions: Sequence[str] = ()) -> set[str]:
+def applied(heads: Iterable[str], log: LoggedRevisions, old_revisions: Sequence[str] = ()) -> set[str]:
     """Return the revisions that were applied to reach `heads`, as far as is known."""
     found: set[str] = set()
     pending = list(heads)
@@ -25,7 +25,7 @@ def applied(heads: Iterable[str], log: MigrationLog, old_revisions: Sequence[str
     return found
 
 
-def _parents(revision: str, log: MigrationLog, old_revisions: Sequence[str]) -> Sequence[str]:
+def _parents(revision: str, log: LoggedRevisions, old_revisions: Sequence[str]) -> Sequence[str]:
     row = log.get(revision)
     if row is not None and row.parents is not None:
         return row.parents
@@ -33,19 +33,19 @@ def _parents(revision: str, log: MigrationLog, old_revisions: Sequence[str]) -> 
 
 
 def ahead(
-    heads: Iterable[str], manifest: Manifest, log: MigrationLog, old_revisions: Sequence[str] = ()
+    heads: Iterable[str], manifest: Manifest, log: LoggedRevisions, old_revisions: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return the applied revisions that the deployment does not have, in the order in which they were applied."""
     return tuple(_in_order(applied(heads, log, old_revisions) - manifest.files.keys(), log))
 
 
-def changed(revisions: Set[str], manifest: Manifest, log: MigrationLog) -> list[LoggedRevision]:
+def changed(revisions: Set[str], manifest: Manifest, log: LoggedRevisions) -> list[LoggedRevision]:
     """Return the log's rows of those revisions whose parents or code differ from what was applied."""
     rows = [log[revision] for revision in manifest.files if revision in revisions and revision in log]
     return [row for row in rows if _has_other_parents(row, manifest) or _has_other_code(row, manifest)]
 
 
-def check_unchanged(revisions: Set[str], manifest: Manifest, log: MigrationLog, *, is_ahead: bool = False) -> None:
+def check_unchanged(revisions: Set[str], manifest: Manifest, log: LoggedRevisions, *, is_ahead: bool = False) -> None:
     """Raise HistoryError if one of these applied revisions was edited, or if the history before it was rewritten.
 
     A database that is ahead of the code cannot be given a baseline, which would move it back.
@@ -72,7 +72,7 @@ def _edited(rows: list[LoggedRevision]) -> str:
     )
 
 
-def _rewritten(row: LoggedRevision, manifest: Manifest, log: MigrationLog) -> str:
+def _rewritten(row: LoggedRevision, manifest: Manifest, log: LoggedRevisions) -> str:
     now, then = manifest.files[row.revision].parents, row.parents or ()
     never = _listed(_never_applied(now, manifest, log))
     gone = _listed(_in_order(applied(then, log) - manifest.files.keys(), log))
@@ -86,7 +86,7 @@ def _rewritten(row: LoggedRevision, manifest: Manifest, log: MigrationLog) -> st
 
 
 def diverged(
-    heads: Set[str], known: Set[str], missing: Set[str], manifest: Manifest, log: MigrationLog
+    heads: Set[str], known: Set[str], missing: Set[str], manifest: Manifest, log: LoggedRevisions
 ) -> HistoryError:
     """Return the error for a database whose heads the deployment does not have, while it has revisions to apply."""
     unknown = heads - manifest.files.keys()
@@ -113,7 +113,7 @@ def diverged(
     )
 
 
-def older_code(unknown: Set[str], revisions: Sequence[str], log: MigrationLog) -> HistoryError:
+def older_code(unknown: Set[str], revisions: Sequence[str], log: LoggedRevisions) -> HistoryError:
     """Return the error for a deployment of older code on purpose, which the user has not allowed."""
     rows = [log[revision] for revision in revisions if revision in log]
     return HistoryError(
@@ -131,7 +131,7 @@ def _has_other_code(row: LoggedRevision, manifest: Manifest) -> bool:
     return row.code_digest is not None and row.code_digest != manifest.files[row.revision].digest
 
 
-def _never_applied(revisions: Iterable[str], manifest: Manifest, log: MigrationLog) -> Iterator[str]:
+def _never_applied(revisions: Iterable[str], manifest: Manifest, log: LoggedRevisions) -> Iterator[str]:
     """Yield those revisions, and the ones right before them, that have no row in the log."""
     for revision in revisions:
         if revision not in log:
@@ -139,7 +139,7 @@ def _never_applied(revisions: Iterable[str], manifest: Manifest, log: MigrationL
             yield revision
 
 
-def _in_order(revisions: Iterable[str], log: MigrationLog) -> list[str]:
+def _in_order(revisions: Iterable[str], log: LoggedRevisions) -> list[str]:
     """Sort revisions as they were applied; those without a row come first."""
     return sorted(revisions, key=lambda name: (log[name].position if name in log else -1, name))
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 from psycopg2.extensions import cursor
 
-from migrator.statements import limit_statements
+from migrator.statement_limit import limit_statements
 from rds_iam.deadline import Deadline
 
 

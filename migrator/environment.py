@@ -12,11 +12,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.database_errors import format_error, has_sqlstate, is_canceled, wrap_database_errors
 from migrator.env_errors import ADVICE, ForeignEngines, is_about_connection
 from migrator.errors import MigratorError, UpgradeError
-from migrator.loggers import KeptLoggers
-from migrator.server_errors import describe, has_sqlstate, is_canceled, translated
-from migrator.statements import driver_connection
+from migrator.loggers import SavedLoggers
+from migrator.statement_limit import driver_connection
 from migrator.user_code import location
 from migrator.watcher import Watcher
 from rds_iam.errors import RdsIamError
@@ -55,7 +55,7 @@ class Environment:
         self._engine = engine
         self._watcher = watcher
         self._foreign = foreign
-        self._loggers = KeptLoggers()
+        self._loggers = SavedLoggers()
 
     def run(self, what: str, steps: Steps) -> None:
         """Run env.py, which asks `steps` for the revisions to run; raises UpgradeError, or one of its kinds.
@@ -64,7 +64,7 @@ class Environment:
         """
         self._watcher.reason = None
         try:
-            with translated(what), closing(SharedConnection(self._engine)) as connection:
+            with wrap_database_errors(what), closing(SharedConnection(self._engine)) as connection:
                 self._run(what, connection, steps)
                 if not connection.closed:
                     # The owner of the connection commits what is left open: by an env.py that used the connection
@@ -99,9 +99,9 @@ class Environment:
                 if has_sqlstate(exc) or not _is_alive(session):
                     raise  # the server's answer says what it is; a lost connection is worth starting over
                 if contexts:
-                    raise UpgradeError(f"{what}: {describe(exc)}") from exc
+                    raise UpgradeError(f"{what}: {format_error(exc)}") from exc
                 advice = f"; {ADVICE}" if is_about_connection(exc, self._foreign) else ""
-                failure = f"{location(exc, self._directory)}{describe(exc)}{advice}"
+                failure = f"{location(exc, self._directory)}{format_error(exc)}{advice}"
                 raise UpgradeError(f"env.py failed before it ran the revisions: {failure}") from exc
 
     def _check(self, earlier: list[MigrationContext], context: MigrationContext) -> None:

@@ -43,7 +43,7 @@ class UpgradeRequest:
     - `timeout_seconds`: the time after which CloudFormation gives the custom resource up
     """
 
-    scripts_digest: str
+    migrations_digest: str
     revisions: tuple[str, ...]
     old_revisions: tuple[str, ...] = ()
     stack_id: str = ""
@@ -70,9 +70,9 @@ class UpgradeRequest:
     def from_event(cls, event: Event) -> Self:
         """Read a Create or an Update; raises EventError that lists every problem."""
         properties = _Properties(event, "ResourceProperties")
-        digest = properties.text("ScriptsDigest")
+        digest = properties.text("MigrationsDigest")
         if digest and not _DIGEST.fullmatch(digest):
-            properties.problem("ScriptsDigest", digest, "64 hexadecimal digits")
+            properties.problem("MigrationsDigest", digest, "64 hexadecimal digits")
         revisions = properties.names("Revisions")
         if "Revisions" not in properties.wrong and not revisions:
             properties.problem("Revisions", [], "one revision at least")
@@ -83,7 +83,7 @@ class UpgradeRequest:
         timeout = properties.seconds("TimeoutSeconds", default=MAX_TIMEOUT_SECONDS)
         properties.check()
         return cls(
-            scripts_digest=digest,
+            migrations_digest=digest,
             revisions=revisions,
             old_revisions=_old_revisions(event),
             stack_id=str(event.get("StackId", "")),

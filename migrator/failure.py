@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"(X-Amz-(?:Security-Token|Signature|Credential)=)[^&\s]+")
 
 
 @contextmanager
-def fail_briefly(what: str, logger: Logger, *, metric: str) -> Iterator[None]:
+def report_failure(what: str, logger: Logger, *, metric: str) -> Iterator[None]:
     """Log any error once, with its trace, count it, and raise it again as a MigratorError of one short line."""
     try:
         yield

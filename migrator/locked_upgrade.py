@@ -7,13 +7,13 @@ from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator import divergence
+from migrator.decision import Decision, decide
 from migrator.errors import LockNotAvailableError, UpgradeError
-from migrator.history import History, check_not_cancelled, read_log
 from migrator.manifest import Manifest
-from migrator.plan import Plan, plan
-from migrator.run import Outcome, Progress, Run
+from migrator.migration_log import MigrationLog, check_not_cancelled, read_log
 from migrator.scripts import Scripts
 from migrator.session import has_tables
+from migrator.upgrade_context import Outcome, Progress, UpgradeContext
 from rds_iam.backoff import Backoff
 
 # A revision is not begun when less is left: it gets the next invocation's full time instead.
@@ -29,25 +29,25 @@ class LockedUpgrade:
     session: Connection
     scripts: Scripts
     manifest: Manifest
-    run: Run
+    run: UpgradeContext
     progress: Progress
 
     def bring_to_head(self) -> Outcome:
         """Do what the plan says; raises UpgradeError."""
         heads = self.scripts.heads()  # again: the run that had the lock before may have applied everything
         request = self.run.request if self._may_have_baseline(heads) else replace(self.run.request, baseline="")
-        todo = plan(heads, request, self.manifest, read_log(self.session))
-        if todo is Plan.BASELINE:
+        todo = decide(heads, request, self.manifest, read_log(self.session))
+        if todo is Decision.BASELINE:
             heads = self._record_baseline(heads)
-            todo = plan(heads, replace(request, baseline=""), self.manifest, read_log(self.session))
-        if todo is Plan.UPGRADE:
+            todo = decide(heads, replace(request, baseline=""), self.manifest, read_log(self.session))
+        if todo is Decision.UPGRADE:
             return self._apply_missing(heads)
         ahead = divergence.ahead(heads, self.manifest, read_log(self.session), request.old_revisions)
         return self.progress.outcome(todo, heads, ahead=ahead)
 
     @property
-    def _history(self) -> History:
-        return History(self.run.request, self.run.invocation, self.manifest)
+    def _log(self) -> MigrationLog:
+        return MigrationLog(self.run.request, self.run.invocation, self.manifest)
 
     def _apply_missing(self, heads: frozenset[str]) -> Outcome:
         progress, deadline = self.progress, self.run.deadline
@@ -60,7 +60,7 @@ class LockedUpgrade:
                 break
             self._apply(missing[0])
             del missing[0]
-        return progress.outcome(Plan.UPGRADE, self.scripts.heads(), missing=missing)
+        return progress.outcome(Decision.UPGRADE, self.scripts.heads(), missing=missing)
 
     def _apply(self, revision: str) -> None:
         """Run one revision, again and again while one of its tables is in use."""
@@ -71,7 +71,7 @@ class LockedUpgrade:
             logger.info("revision started", extra={"revision": revision})
             self.run.on_started(revision)
             try:
-                self.scripts.apply(revision, self._history.record)
+                self.scripts.apply(revision, self._log.record)
             except LockNotAvailableError as exc:
                 self.progress.retries += 1
                 logger.warning("a table of the revision is in use", extra={"revision": revision, "error": str(exc)})
@@ -102,10 +102,10 @@ class LockedUpgrade:
         part_of_schema = self.manifest.ancestors({baseline})
         with self.scripts.driver_connection() as connection, connection:
             in_order = [revision for revision in self.manifest.files if revision in part_of_schema]
-            self._history.record_baseline(connection, in_order)
+            self._log.record_baseline(connection, in_order)
         logger.warning("baseline recorded", extra={"baseline": baseline, "heads_before": sorted(heads)})
         return self.scripts.heads()
 
     def _prepare_log(self) -> None:
         with self.scripts.driver_connection() as connection:
-            self._history.prepare(connection)
+            self._log.prepare(connection)

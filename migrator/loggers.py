@@ -12,7 +12,7 @@ from typing import Any
 type _State = tuple[logging.Logger, int, list[logging.Handler], list[Any], bool]
 
 
-class KeptLoggers(AbstractContextManager["KeptLoggers"]):
+class SavedLoggers(AbstractContextManager["SavedLoggers"]):
     """Restores the loggers that existed before the block. May be entered again and again."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class KeptLoggers(AbstractContextManager["KeptLoggers"]):
         self._threshold = self._root.manager.disable
         self._enabled: list[logging.Logger] = []
 
-    def __enter__(self) -> "KeptLoggers":
+    def __enter__(self) -> "SavedLoggers":
         self._enabled = [logger for logger in _loggers() if not logger.disabled]
         return self
 

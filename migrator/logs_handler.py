@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from migrator.aws_calls import call_aws
 from migrator.errors import EventError
 from migrator.events import Event, request_type
-from migrator.failure import fail_briefly
+from migrator.failure import report_failure
 from rds_iam.deadline import Deadline
 
 PHYSICAL_ID = "database-logs"
@@ -24,7 +24,7 @@ tracer = Tracer(auto_patch=False)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Event, context: LambdaContext) -> dict[str, str]:
     """Create the log groups that do not exist yet and set their retention. A Delete keeps the logs."""
-    with fail_briefly("log retention not set", logger, metric="LogRetentionFailed"):
+    with report_failure("log retention not set", logger, metric="LogRetentionFailed"):
         if request_type(event) != "Delete":
             groups, days = _properties(event)
             deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)

@@ -11,7 +11,7 @@ from migrator import protection
 from migrator.aws_calls import call_aws
 from migrator.errors import EventError, ProtectionError
 from migrator.events import Event, request_type
-from migrator.failure import fail_briefly
+from migrator.failure import report_failure
 from rds_iam.deadline import Deadline
 
 TERMINATION = "Custom::TerminationProtection"
@@ -27,7 +27,7 @@ tracer = Tracer(auto_patch=False)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Event, context: LambdaContext) -> dict[str, str]:
     """Set the protection that the type of the resource names, or lift it if the first deployment is rolled back."""
-    with fail_briefly("protection not set", logger, metric="ProtectionFailed"):
+    with report_failure("protection not set", logger, metric="ProtectionFailed"):
         kind = str(event.get("ResourceType"))
         if kind not in _PHYSICAL_IDS:
             raise EventError(f"ResourceType must be one of {', '.join(_PHYSICAL_IDS)} (got {kind!r})")

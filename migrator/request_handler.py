@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from migrator.events import Event, UpgradeRequest, request_type
-from migrator.failure import fail_briefly
-from migrator.rollback import is_rolling_back
+from migrator.failure import report_failure
+from migrator.stack_status import is_rolling_back
 
 PHYSICAL_ID = "alembic-upgrade"
 
@@ -26,7 +26,7 @@ def on_event(event: Event, _context: LambdaContext) -> dict[str, object]:
     Adds `StartedAt`, the Unix time in seconds as a text, and `RollingBack`: true, false, or null if CloudFormation does
     not tell.
     """
-    with fail_briefly("upgrade refused", logger, metric="UpgradeFailed"):
+    with report_failure("upgrade refused", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         started_at = time.time()

@@ -24,9 +24,9 @@ from psycopg2.extensions import (
 )
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.database_errors import format_error
 from migrator.errors import UpgradeError
-from migrator.server_errors import describe
-from migrator.statements import driver_connection
+from migrator.statement_limit import driver_connection
 
 _SETTINGS = "SELECT current_setting('search_path'), current_setting('role')"
 _ID = "SELECT pg_current_xact_id_if_assigned()::text"
@@ -89,7 +89,7 @@ class _Revision:
             self.transactions[-1].has_failed = False
 
     def after_error(self, error: psycopg2.Error) -> None:
-        self.errors.append(describe(error))
+        self.errors.append(format_error(error))
         if self.is_known:
             self.transactions[-1].has_failed = True
 

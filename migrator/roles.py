@@ -26,7 +26,7 @@ _FIRST_VERSION_WITH_MEMBERSHIP_OPTIONS = 160000
 logger = Logger(child=True)
 
 
-def converge(connection: Connection, request: RolesRequest, old: RolesRequest | None = None) -> None:
+def reconcile(connection: Connection, request: RolesRequest, old: RolesRequest | None = None) -> None:
     """Make the roles what `request` asks for, in one transaction; `old` names the roles to lock out if gone.
 
     A role that is no longer listed keeps existing, since it may be named in the schema's privileges, but loses its

@@ -14,9 +14,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from migrator.errors import EventError
 from migrator.events import Event, RolesRequest, request_type
-from migrator.failure import brief, fail_briefly
-from migrator.roles import SEARCH_PATH, converge
-from migrator.rollback import is_rolling_back
+from migrator.failure import brief, report_failure
+from migrator.roles import SEARCH_PATH, reconcile
+from migrator.stack_status import is_rolling_back
 from rds_iam.connection import is_refused_login, open_connection, retry_connect
 from rds_iam.deadline import Deadline
 from rds_iam.errors import SettingsError
@@ -38,7 +38,7 @@ tracer = Tracer(auto_patch=False)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Event, context: LambdaContext) -> dict[str, str]:
     """Set up the roles; a Delete leaves them, since they own and use what is in the database."""
-    with fail_briefly("roles not set up", logger, metric="RolesFailed"):
+    with report_failure("roles not set up", logger, metric="RolesFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         if is_rolling_back(event):
@@ -62,7 +62,7 @@ def _set_up(event: Event, deadline: Deadline) -> None:
     request = RolesRequest.from_event(event)
     old = _previous(event, request) if request_type(event) == "Update" else None
     with closing(_connect_as_master(DatabaseSettings.from_environment(os.environ), deadline)) as connection:
-        converge(connection, request, old)
+        reconcile(connection, request, old)
     logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins})
 
 

@@ -14,14 +14,14 @@ from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.database_errors import format_error, wrap_database_errors
 from migrator.engine import opened_engine
 from migrator.env_errors import ADVICE, ForeignEngines
 from migrator.environment import Environment
 from migrator.errors import UpgradeError
 from migrator.events import UpgradeRequest
 from migrator.revision_transactions import checked_transactions
-from migrator.server_errors import describe, translated
-from migrator.statements import driver_connection
+from migrator.statement_limit import driver_connection
 from migrator.user_code import location
 from migrator.watcher import Watcher
 from rds_iam.deadline import Deadline
@@ -77,7 +77,7 @@ class Scripts:
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # SystemExit, too
-            raise UpgradeError(f"{what}: {location(exc, self._directory)}{describe(exc)}") from exc
+            raise UpgradeError(f"{what}: {location(exc, self._directory)}{format_error(exc)}") from exc
 
     def heads(self) -> frozenset[str]:
         """Ask through env.py, which may have given the version table another name or schema."""
@@ -136,7 +136,7 @@ class Scripts:
 
         self._environment.run(f"revision {revision} failed", steps)
         if failures:  # env.py has swallowed it
-            with translated(f"revision {revision} failed"):
+            with wrap_database_errors(f"revision {revision} failed"):
                 raise failures[0]
         self._last_applied = revision
         self._memo = memo

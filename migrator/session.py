@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from migrator.server_errors import translated
+from migrator.database_errors import wrap_database_errors
 
 _HAS_TABLES = """
 SELECT EXISTS (
@@ -20,7 +20,7 @@ def open_session(connect: Callable[[], Connection]) -> Connection:
     """Return a session in autocommit that works as its login, not as the owner."""
     session = connect()
     session.autocommit = True
-    with translated("the upgrade was interrupted"), session.cursor() as cursor:
+    with wrap_database_errors("the upgrade was interrupted"), session.cursor() as cursor:
         # A session may see of another session only what its own user runs.
         cursor.execute("SET ROLE NONE")
     return session

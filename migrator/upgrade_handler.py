@@ -16,16 +16,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.cancellation import application_name, cancel, roll_back
+from migrator.decision import Decision
 from migrator.errors import CancelledError
 from migrator.events import Event, UpgradeRequest, request_type
-from migrator.failure import fail_briefly
-from migrator.history import Totals
+from migrator.failure import report_failure
 from migrator.manifest import Manifest
-from migrator.plan import Plan
-from migrator.run import Connect, Outcome, Run
+from migrator.migration_log import Totals
 from migrator.settings import UpgradeSettings
 from migrator.supervisor import OnStarted, supervise
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Connect, Outcome, UpgradeContext
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from rds_iam.errors import RdsIamError
@@ -48,7 +48,7 @@ tracer = Tracer(auto_patch=False)
 @tracer.capture_lambda_handler(capture_response=False)
 def is_complete(event: Event, context: LambdaContext) -> dict[str, object]:
     """Upgrade as far as the time of one invocation goes; a rollback and a Delete leave the schema alone."""
-    with fail_briefly("upgrade failed", logger, metric="UpgradeFailed"):
+    with report_failure("upgrade failed", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             _cancel(str(event.get("StackId", "")))
             return {"IsComplete": True}
@@ -64,7 +64,9 @@ def _upgrade(request: UpgradeRequest, context: LambdaContext) -> Outcome:
     connect_in_time = _connect_until(deadline, application_name(request.stack_id))
 
     def work(on_started: OnStarted) -> Outcome:
-        return upgrade(Run(request, _project(), connect_in_time, deadline, context.aws_request_id, on_started))
+        return upgrade(
+            UpgradeContext(request, _project(), connect_in_time, deadline, context.aws_request_id, on_started)
+        )
 
     return supervise(work, deadline)
 
@@ -109,7 +111,7 @@ def _connect_until(deadline: Deadline, name: str) -> Connect:
 
 def _report(outcome: Outcome) -> None:
     heads, ahead = sorted(outcome.heads), list(outcome.ahead)
-    logger.info("upgrade run", extra={"plan": outcome.plan.value, "heads": heads, "applied": outcome.applied})
+    logger.info("upgrade run", extra={"decision": outcome.decision.value, "heads": heads, "applied": outcome.applied})
     metrics.add_metric(name="RevisionsApplied", unit=MetricUnit.Count, value=len(outcome.applied))
     metrics.add_metric(name="UpgradeSeconds", unit=MetricUnit.Seconds, value=outcome.seconds)
     metrics.add_metric(name="UpgradeRetries", unit=MetricUnit.Count, value=outcome.retries)
@@ -117,7 +119,7 @@ def _report(outcome: Outcome) -> None:
     metrics.flush_metrics()
     if ahead:
         logger.warning("the database is ahead of the code and stays there", extra={"heads": heads, "ahead": ahead})
-    elif outcome.plan is Plan.ROLLBACK:
+    elif outcome.decision is Decision.ROLLBACK:
         logger.warning("the stack is rolling back: the schema stays as it is", extra={"heads": heads})
 
 
@@ -139,4 +141,4 @@ def _response(outcome: Outcome) -> dict[str, object]:
 def _schema(outcome: Outcome) -> str:
     if outcome.ahead:
         return f"ahead of the code by {', '.join(outcome.ahead)}"[:1000]
-    return "not known" if outcome.plan is Plan.ROLLBACK else "at head"
+    return "not known" if outcome.decision is Decision.ROLLBACK else "at head"

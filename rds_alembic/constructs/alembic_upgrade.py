@@ -77,7 +77,7 @@ class AlembicUpgrade(Construct):
             service_token=framework.service_token,
             service_timeout=TOTAL_TIMEOUT,
             properties={
-                "ScriptsDigest": history.digest,
+                "MigrationsDigest": history.digest,
                 "Revisions": list(history.revisions),
                 "Database": login.identity(),
                 "TimeoutSeconds": str(TOTAL_TIMEOUT.to_seconds()),

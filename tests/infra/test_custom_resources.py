@@ -31,16 +31,16 @@ def test_the_properties_of_the_upgrade_are_the_contract_with_its_handler(
     dev: Synthesized, snapshot: SnapshotAssertion
 ) -> None:
     properties = dev.only("Custom::AlembicUpgrade")
-    assert len(properties["ScriptsDigest"]) == 64
+    assert len(properties["MigrationsDigest"]) == 64
     # Each new revision changes these two, which is their purpose and no change of the contract.
-    assert _contract(properties, ScriptsDigest="<sha256>", Revisions="<ids>") == snapshot
+    assert _contract(properties, MigrationsDigest="<sha256>", Revisions="<ids>") == snapshot
 
 
 def test_the_upgrade_lists_the_revisions_of_the_project(dev: Synthesized) -> None:
     history = AlembicProject.read(PROJECT)
     properties = dev.only("Custom::AlembicUpgrade")
     assert properties["Revisions"] == list(history.revisions)
-    assert properties["ScriptsDigest"] == history.digest
+    assert properties["MigrationsDigest"] == history.digest
 
 
 def test_roles_come_before_the_upgrade(dev: Synthesized) -> None:

@@ -166,7 +166,7 @@ def test_the_role_setup_has_the_time_to_wait_for_a_server_that_cannot_be_reached
 def test_a_function_that_calls_apis_of_aws_outlives_an_api_that_does_not_answer(
     prod: Synthesized, function: str
 ) -> None:
-    """Two attempts, each with 5 s to connect and 5 s to read: see `migrator.rollback`."""
+    """Two attempts, each with 5 s to connect and 5 s to read: see `migrator.stack_status`."""
     assert prod.function(function)["Timeout"] >= 60
 
 

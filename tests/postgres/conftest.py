@@ -33,9 +33,9 @@ from localaws.postgres import RunningPostgres, start
 from migrator.cancellation import roll_back
 from migrator.events import RolesRequest, UpgradeRequest
 from migrator.manifest import Manifest
-from migrator.roles import converge
-from migrator.run import Outcome, Run
+from migrator.roles import reconcile
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_alembic.revisions.alembic_project import AlembicProject
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
@@ -111,7 +111,7 @@ def cluster(postgres: RunningPostgres) -> Cluster:
 @pytest.fixture
 def bootstrapped(cluster: Cluster) -> Cluster:
     with cluster.connect_as_master() as master:
-        converge(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
+        reconcile(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
     return cluster
 
 
@@ -140,7 +140,7 @@ def at_head(bootstrapped: Cluster, own_project: Path) -> None:
     history = AlembicProject.read(own_project)
     request = UpgradeRequest(history.digest, history.revisions)
     connect = partial(bootstrapped.connect_with_token, "migrator")
-    upgrade(Run(request, own_project, connect, Deadline.after(60)))
+    upgrade(UpgradeContext(request, own_project, connect, Deadline.after(60)))
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def run(bootstrapped: Cluster) -> Upgrade:
 
     def run(project: Project, *, seconds: float = 60.0, **request: Any) -> Outcome:
         connect = partial(bootstrapped.connect_with_token, "migrator")
-        return upgrade(Run(project.request(**request), project.folder, connect, Deadline.after(seconds)))
+        return upgrade(UpgradeContext(project.request(**request), project.folder, connect, Deadline.after(seconds)))
 
     return run
 

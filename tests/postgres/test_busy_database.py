@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.run import Outcome, Run
 from migrator.settings import UpgradeSettings
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
@@ -37,7 +37,7 @@ def run(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
         deadline = Deadline.after(seconds)
         session = UpgradeSettings(lock_timeout).session()
         connect_now = partial(connect, settings, deadline, application_name="tests", server_settings=session)
-        return upgrade(Run(project.request(), project.folder, connect_now, deadline))
+        return upgrade(UpgradeContext(project.request(), project.folder, connect_now, deadline))
 
     return run
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from migrator.events import UpgradeRequest
-from migrator.history import LoggedRevision, MigrationLog
 from migrator.manifest import Manifest, RevisionFile
+from migrator.migration_log import LoggedRevision, LoggedRevisions
 
 
 def manifest(revisions: Mapping[str, Iterable[str]], *, edited: Iterable[str] = ()) -> Manifest:
@@ -22,7 +22,7 @@ def chain(*names: str) -> dict[str, tuple[str, ...]]:
     return {name: names[max(0, index - 1) : index] for index, name in enumerate(names)}
 
 
-def log_of(applied: Manifest) -> MigrationLog:
+def log_of(applied: Manifest) -> LoggedRevisions:
     """Return the log of a database to which all revisions of a manifest were applied."""
     return {
         file.revision: LoggedRevision(position, file.revision, file.parents, file.digest, "2026-11-20 04:00 UTC")

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from migrator.errors import EventError
 from migrator.events import RolesRequest, UpgradeRequest, request_type
 
-NAMES = ["RequestType", "ResourceProperties", "OldResourceProperties", "ScriptsDigest", "Revisions", "Owner", "Users"]
+NAMES = [
+    "RequestType",
+    "ResourceProperties",
+    "OldResourceProperties",
+    "MigrationsDigest",
+    "Revisions",
+    "Owner",
+    "Users",
+]
 NAMES += ["RevokePublic", "Database"]
 VALUES = ["Create", "Update", "Delete", "0" * 64, "app_owner", "\0", "x" * 1000]
 

@@ -18,7 +18,7 @@ def stored(name: str) -> dict[str, Any]:
 def upgrade_event(**properties: object) -> dict[str, object]:
     return {
         "RequestType": "Create",
-        "ResourceProperties": {"ScriptsDigest": DIGEST, "Revisions": ["a1", "b2"], **properties},
+        "ResourceProperties": {"MigrationsDigest": DIGEST, "Revisions": ["a1", "b2"], **properties},
     }
 
 
@@ -53,7 +53,7 @@ def test_every_property_of_an_upgrade_is_read() -> None:
         "RollingBack": True,
     }
     assert UpgradeRequest.from_event(event) == UpgradeRequest(
-        scripts_digest=DIGEST,
+        migrations_digest=DIGEST,
         revisions=("a1", "b2"),
         old_revisions=("a1",),
         stack_id="arn:stack",
@@ -129,14 +129,15 @@ def test_one_error_lists_every_bad_property() -> None:
     with pytest.raises(EventError) as error:
         UpgradeRequest.from_event({"RequestType": "Create", "ResourceProperties": {"Revisions": "a1"}})
     assert str(error.value) == (
-        "bad ResourceProperties: ScriptsDigest is missing, allowed: a text; Revisions is 'a1', allowed: a list of names"
+        "bad ResourceProperties: MigrationsDigest is missing, allowed: a text;"
+        " Revisions is 'a1', allowed: a list of names"
     )
 
 
 @pytest.mark.parametrize(
     ("properties", "problem"),
     [
-        ({"ScriptsDigest": "abc"}, "ScriptsDigest is 'abc', allowed: 64 hexadecimal digits"),
+        ({"MigrationsDigest": "abc"}, "MigrationsDigest is 'abc', allowed: 64 hexadecimal digits"),
         ({"Revisions": []}, "Revisions is .*, allowed: one revision at least"),
         ({"Revisions": ["a1", ""]}, "Revisions is .*, allowed: a list of names"),
         ({"Revisions": ["a1", 2]}, "Revisions is .*, allowed: a list of names"),

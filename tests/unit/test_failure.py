@@ -5,7 +5,7 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from migrator.errors import MigratorError, UpgradeError
-from migrator.failure import MAX_BYTES, brief, fail_briefly
+from migrator.failure import MAX_BYTES, brief, report_failure
 
 KEYS = {"AWS_SECRET_ACCESS_KEY": "verysecret", "AWS_SESSION_TOKEN": "sessiontoken"}
 
@@ -35,7 +35,7 @@ def test_a_failure_is_logged_counted_and_raised_as_ours(capsys: pytest.CaptureFi
     logger = create_autospec(Logger, instance=True)
     with (
         pytest.raises(MigratorError, match=r"^ZeroDivisionError: division by zero$"),
-        fail_briefly("upgrade failed", logger, metric="UpgradeFailed"),
+        report_failure("upgrade failed", logger, metric="UpgradeFailed"),
     ):
         1 / 0  # noqa: B018 - the point
     logger.exception.assert_called_once()

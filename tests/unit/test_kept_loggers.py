@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.loggers import KeptLoggers
+from migrator.loggers import SavedLoggers
 
 INI = """\
 [loggers]
@@ -66,7 +66,7 @@ def test_loggers_are_restored(configure: Callable[[Path], None], logger: logging
         ]
 
     before = state()
-    kept = KeptLoggers()
+    kept = SavedLoggers()
     for _ in range(2):
         with kept:
             configure(tmp_path)
@@ -77,7 +77,7 @@ def test_loggers_are_restored(configure: Callable[[Path], None], logger: logging
 
 def test_a_logger_that_was_disabled_stays_so(logger: logging.Logger, tmp_path: Path) -> None:
     logger.disabled = True
-    with KeptLoggers() as kept:
+    with SavedLoggers() as kept:
         file_config(tmp_path)
         kept.enable()
         assert logger.disabled

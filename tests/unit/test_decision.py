@@ -2,51 +2,51 @@
 
 import pytest
 
+from migrator.decision import Decision, decide
 from migrator.errors import HistoryError
-from migrator.history import MigrationLog
 from migrator.manifest import Manifest
-from migrator.plan import Plan, plan
+from migrator.migration_log import LoggedRevisions
 from tests.unit.histories import chain, log_of, manifest, request
 
-EMPTY: MigrationLog = {}
+EMPTY: LoggedRevisions = {}
 ABC = manifest(chain("a", "b", "c"))
 
 
-def decide(
+def decision(
     head: str | set[str],
     code: Manifest,
-    log: MigrationLog,
+    log: LoggedRevisions,
     *,
     old: tuple[str, ...] = (),
     baseline: str = "",
     allow: tuple[str, ...] = (),
-) -> Plan:
+) -> Decision:
     heads = {head} if isinstance(head, str) else head
-    return plan(heads, request(code, old=old, baseline=baseline, allow=allow), code, log)
+    return decide(heads, request(code, old=old, baseline=baseline, allow=allow), code, log)
 
 
 def rejection(
-    head: str | set[str], code: Manifest, log: MigrationLog, *, old: tuple[str, ...] = (), baseline: str = ""
+    head: str | set[str], code: Manifest, log: LoggedRevisions, *, old: tuple[str, ...] = (), baseline: str = ""
 ) -> str:
     with pytest.raises(HistoryError) as error:
-        decide(head, code, log, old=old, baseline=baseline)
+        decision(head, code, log, old=old, baseline=baseline)
     return str(error.value)
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
-def test_a_database_that_lacks_revisions_is_upgraded(log: MigrationLog) -> None:
-    assert decide(set(), ABC, EMPTY) is Plan.UPGRADE
-    assert decide("a", ABC, log) is Plan.UPGRADE
+def test_a_database_that_lacks_revisions_is_upgraded(log: LoggedRevisions) -> None:
+    assert decision(set(), ABC, EMPTY) is Decision.UPGRADE
+    assert decision("a", ABC, log) is Decision.UPGRADE
 
 
 def test_a_database_between_branches_is_upgraded() -> None:
     code = manifest({"a": (), "b1": ("a",), "b2": ("a",), "merge": ("b1", "b2")})
-    assert decide({"b1", "b2"}, code, log_of(code)) is Plan.UPGRADE
+    assert decision({"b1", "b2"}, code, log_of(code)) is Decision.UPGRADE
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
-def test_a_database_at_head_is_left_alone(log: MigrationLog) -> None:
-    assert decide("c", ABC, log) is Plan.NOTHING
+def test_a_database_at_head_is_left_alone(log: LoggedRevisions) -> None:
+    assert decision("c", ABC, log) is Decision.NOTHING
 
 
 # Edited revisions
@@ -67,7 +67,7 @@ def test_an_edited_revision_is_found_although_there_are_new_revisions_to_apply()
 
 
 def test_a_revision_that_is_not_applied_may_be_edited() -> None:
-    assert decide("b", manifest(chain("a", "b", "c"), edited=["c"]), log_of(ABC)) is Plan.UPGRADE
+    assert decision("b", manifest(chain("a", "b", "c"), edited=["c"]), log_of(ABC)) is Decision.UPGRADE
 
 
 def test_hundreds_of_edited_revisions_fit_into_the_message() -> None:
@@ -105,7 +105,7 @@ def test_a_squash_that_keeps_the_last_id_is_offered_a_baseline() -> None:
     error = rejection("c", code, log_of(ABC))
     assert "c was applied after b and now comes after no revision" in error
     assert "If the history was squashed and the schema is that of c, deploy once with -c baseline=c" in error
-    assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
+    assert decision("c", code, log_of(ABC), baseline="c") is Decision.BASELINE
 
 
 def test_a_squash_into_a_new_revision_is_offered_a_baseline() -> None:
@@ -114,27 +114,27 @@ def test_a_squash_into_a_new_revision_is_offered_a_baseline() -> None:
         error = rejection("c", code, log_of(ABC), old=old)
         assert "no revision in common" in error
         assert "deploy once with -c baseline=squashed" in error
-    assert decide("c", code, log_of(ABC), baseline="squashed") is Plan.BASELINE
+    assert decision("c", code, log_of(ABC), baseline="squashed") is Decision.BASELINE
 
 
 def test_a_squash_of_the_older_half_is_offered_a_baseline() -> None:
     code = manifest(chain("squashed", "c"))
     assert "-c baseline=c" in rejection("c", code, log_of(ABC))
-    assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
+    assert decision("c", code, log_of(ABC), baseline="c") is Decision.BASELINE
 
 
 def test_a_baseline_that_is_recorded_changes_nothing_more() -> None:
     code = manifest(chain("squashed", "d"))
-    assert decide("squashed", code, log_of(manifest(chain("squashed"))), baseline="squashed") is Plan.UPGRADE
-    assert decide("d", code, log_of(code), baseline="squashed") is Plan.NOTHING
+    assert decision("squashed", code, log_of(manifest(chain("squashed"))), baseline="squashed") is Decision.UPGRADE
+    assert decision("d", code, log_of(code), baseline="squashed") is Decision.NOTHING
 
 
 def test_a_baseline_gives_a_database_without_alembic_its_place_in_the_history() -> None:
-    assert decide(set(), ABC, EMPTY, baseline="b") is Plan.BASELINE
+    assert decision(set(), ABC, EMPTY, baseline="b") is Decision.BASELINE
 
 
 def test_a_baseline_never_moves_a_database_back() -> None:
-    assert decide("c", ABC, log_of(ABC), baseline="a") is Plan.NOTHING
+    assert decision("c", ABC, log_of(ABC), baseline="a") is Decision.NOTHING
     code = manifest(chain("a", "b"))
     assert "-c allow-ahead=c" in rejection("c", code, log_of(ABC), baseline="b")
 
@@ -156,7 +156,7 @@ def test_a_deployment_from_another_branch_is_told_to_merge() -> None:
 def test_the_merge_of_both_branches_is_upgraded() -> None:
     team_a = manifest(chain("a", "theirs"))
     merged = manifest({"a": (), "theirs": ("a",), "mine": ("a",), "merge": ("mine", "theirs")})
-    assert decide("theirs", merged, log_of(team_a)) is Plan.UPGRADE
+    assert decision("theirs", merged, log_of(team_a)) is Decision.UPGRADE
 
 
 def test_a_hotfix_on_top_of_the_code_that_a_rollback_restored_is_told_where_to_go() -> None:
@@ -180,12 +180,12 @@ def test_older_code_is_rejected_unless_the_user_allows_it(old: tuple[str, ...]) 
     error = rejection("c", code, log_of(ABC), old=old)
     assert "ahead by b (applied 2026-11-20 04:00 UTC), c (applied 2026-11-20 04:00 UTC)" in error
     assert "-c allow-ahead=c" in error
-    assert decide("c", code, log_of(ABC), old=old, allow=("c",)) is Plan.STAY_AHEAD
+    assert decision("c", code, log_of(ABC), old=old, allow=("c",)) is Decision.STAY_AHEAD
 
 
 def test_the_permission_to_stay_ahead_ends_with_the_revision_that_it_names() -> None:
     with pytest.raises(HistoryError, match="allow-ahead=c"):
-        decide("c", manifest(chain("a")), log_of(ABC), allow=("b",))
+        decision("c", manifest(chain("a")), log_of(ABC), allow=("b",))
 
 
 def test_older_code_is_recognised_without_a_log_by_the_deployment_before() -> None:
@@ -193,7 +193,7 @@ def test_older_code_is_recognised_without_a_log_by_the_deployment_before() -> No
 
 
 def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None:
-    assert decide("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Plan.STAY_AHEAD
+    assert decision("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Decision.STAY_AHEAD
 
 
 @pytest.mark.parametrize(
@@ -207,10 +207,10 @@ def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None
 def test_older_code_whose_applied_revisions_were_changed_is_rejected(code: Manifest, words: str) -> None:
     for allow, old in [(("c",), ()), ((), ("a", "b"))]:
         with pytest.raises(HistoryError) as error:
-            decide("c", code, log_of(ABC), allow=allow, old=old)
+            decision("c", code, log_of(ABC), allow=allow, old=old)
         assert words in str(error.value)
         assert "baseline" not in str(error.value)  # which would move the database back
 
 
 def test_the_way_forward_is_open_again_after_older_code() -> None:
-    assert decide("c", manifest(chain("a", "b", "c", "d")), log_of(ABC), old=("a",)) is Plan.UPGRADE
+    assert decision("c", manifest(chain("a", "b", "c", "d")), log_of(ABC), old=("a",)) is Decision.UPGRADE

@@ -17,7 +17,7 @@ _CONNECTION_EXCEPTIONS = "08"
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def wrap_database_errors(what: str) -> Iterator[None]:
     """Raise UpgradeError, or one of its kinds, for whatever the block raises; a revision may raise anything."""
     try:
         yield
@@ -30,7 +30,7 @@ def translated(what: str) -> Iterator[None]:
         raise _upgrade_error(what, exc) from exc
 
 
-def describe(exc: BaseException) -> str:
+def format_error(exc: BaseException) -> str:
     """Return the SQLSTATE and the server's words, or for an error that is not the driver's, its type and text.
 
     Adds what to change where the error is one that the output of pg_dump is known for.
@@ -57,7 +57,7 @@ def _upgrade_error(what: str, exc: BaseException) -> UpgradeError:
     error = _drivers(exc)
     is_lock = error is not None and error.pgcode == _LOCK_NOT_AVAILABLE
     kind = LockNotAvailableError if is_lock else UpgradeError
-    return kind(f"{what}: {describe(exc)}")
+    return kind(f"{what}: {format_error(exc)}")
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:

@@ -5,11 +5,11 @@ from enum import Enum
 
 from migrator import divergence
 from migrator.events import UpgradeRequest
-from migrator.history import MigrationLog
 from migrator.manifest import Manifest
+from migrator.migration_log import LoggedRevisions
 
 
-class Plan(Enum):
+class Decision(Enum):
     """The possible decisions."""
 
     NOTHING = "at head already"
@@ -19,7 +19,7 @@ class Plan(Enum):
     ROLLBACK = "change nothing: the stack is rolling back"
 
 
-def plan(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: MigrationLog) -> Plan:
+def decide(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: LoggedRevisions) -> Decision:
     """Decide from the heads of the database; raises HistoryError if the deployment does not fit what was applied.
 
     Schemas only go forward. The database may stay ahead of the code where the deployment has the revisions of the one
@@ -29,20 +29,20 @@ def plan(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: Migr
     applied = divergence.applied(heads, log, request.old_revisions)
     missing = revisions - manifest.ancestors(applied)
     if _needs_baseline(heads, missing, request, manifest, log):
-        return Plan.BASELINE
+        return Decision.BASELINE
     if heads <= revisions:
         divergence.check_unchanged(manifest.ancestors(heads), manifest, log)
-        return Plan.NOTHING if heads == {request.head} else Plan.UPGRADE
+        return Decision.NOTHING if heads == {request.head} else Decision.UPGRADE
     if missing:
         raise divergence.diverged(heads, applied, missing, manifest, log)
     divergence.check_unchanged(revisions, manifest, log, is_ahead=True)
     if request.revisions == request.old_revisions or heads - revisions <= request.allow_ahead:
-        return Plan.STAY_AHEAD
+        return Decision.STAY_AHEAD
     raise divergence.older_code(heads - revisions, divergence.ahead(heads, manifest, log, request.old_revisions), log)
 
 
 def _needs_baseline(
-    heads: Set[str], missing: Set[str], request: UpgradeRequest, manifest: Manifest, log: MigrationLog
+    heads: Set[str], missing: Set[str], request: UpgradeRequest, manifest: Manifest, log: LoggedRevisions
 ) -> bool:
     """Return whether the user's baseline still has to be recorded. A baseline never moves the database back."""
     if not request.baseline:

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from migrator.rollback import is_rolling_back
+from migrator.stack_status import is_rolling_back
 
 STACK_ID = "arn:aws:cloudformation:eu-central-1:000000000000:stack/PrivateDatabase/6f1f7e60"
 UPDATE: dict[str, object] = {"RequestType": "Update", "StackId": STACK_ID}

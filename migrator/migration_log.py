@@ -83,7 +83,7 @@ class LoggedRevision:
     applied_at: str
 
 
-type MigrationLog = Mapping[str, LoggedRevision]
+type LoggedRevisions = Mapping[str, LoggedRevision]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class History:
+class MigrationLog:
     """The rows of one invocation, written on the connection that runs the revision."""
 
     request: UpgradeRequest
@@ -129,7 +129,7 @@ class History:
 
     def _row(self, revision: str, seconds: float, event: str) -> tuple[object, ...]:
         request, file = self.request, self.manifest.files[revision]
-        deployment = (request.stack_id, request.request_id, self.invocation, request.scripts_digest)
+        deployment = (request.stack_id, request.request_id, self.invocation, request.migrations_digest)
         return (revision, seconds, *deployment, event, list(file.parents), file.digest)
 
 
@@ -141,7 +141,7 @@ def prepare(connection: Connection) -> None:
             cursor.execute(_CREATE)
 
 
-def read_log(session: Connection) -> MigrationLog:
+def read_log(session: Connection) -> LoggedRevisions:
     """Return the last row of each revision, on a session in autocommit; nothing if there is no log to read."""
     try:
         with session.cursor() as cursor:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.decision import Decision
 from migrator.events import UpgradeRequest
-from migrator.history import Totals
-from migrator.plan import Plan
+from migrator.migration_log import Totals
 from rds_iam.deadline import Deadline
 
 type Connect = Callable[[], Connection]
@@ -19,7 +19,7 @@ def _ignore(_revision: str) -> None:
 
 
 @dataclass(frozen=True)
-class Run:
+class UpgradeContext:
     """The input of one invocation.
 
     `project` is the folder with alembic.ini and the manifest; `on_started` is called with each revision that starts.
@@ -40,7 +40,7 @@ class Outcome:
     `heads` is empty where the database did not tell; `ahead` are the applied revisions that the code does not have.
     """
 
-    plan: Plan
+    decision: Decision
     heads: frozenset[str]
     applied: tuple[str, ...] = ()
     complete: bool = True
@@ -59,10 +59,10 @@ class Progress:
     retries: int = 0
 
     def outcome(
-        self, plan: Plan, heads: frozenset[str], *, missing: Sequence[str] = (), ahead: tuple[str, ...] = ()
+        self, decision: Decision, heads: frozenset[str], *, missing: Sequence[str] = (), ahead: tuple[str, ...] = ()
     ) -> Outcome:
         """Return the outcome of the invocation; `missing` are the revisions that are left."""
         applied = tuple(revision for revision in self.todo if revision not in missing)
         return Outcome(
-            plan, heads, applied, complete=not missing, seconds=self.seconds, retries=self.retries, ahead=ahead
+            decision, heads, applied, complete=not missing, seconds=self.seconds, retries=self.retries, ahead=ahead
         )
