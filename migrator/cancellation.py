@@ -15,8 +15,8 @@ from migrator.decision import Decision
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
 from migrator.migration_log import prepare, read_log, record_cancellation, totals
-from migrator.session import read_heads
-from migrator.upgrade_context import Connect, Outcome
+from migrator.session import Connect, read_heads
+from migrator.upgrade_context import Outcome
 from rds_iam.errors import RdsIamError
 
 # The name that the sessions of an upgrade have in pg_stat_activity.

@@ -25,8 +25,8 @@ from psycopg2.extensions import (
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.database_errors import format_error
+from migrator.engine import driver_connection
 from migrator.errors import UpgradeError
-from migrator.statement_limit import driver_connection
 
 _SETTINGS = "SELECT current_setting('search_path'), current_setting('role')"
 _ID = "SELECT pg_current_xact_id_if_assigned()::text"
@@ -159,7 +159,7 @@ class _Cursor(cursor):
 
 
 @contextmanager
-def checked_transactions(name: str, connection: sa.Connection) -> Iterator[None]:
+def check_transactions(name: str, connection: sa.Connection) -> Iterator[None]:
     """Raise UpgradeError if the revision that the block runs on the connection rolled back its work.
 
     After the block, a transaction is open unless the connection is in autocommit, and the session has the search path

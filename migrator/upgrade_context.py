@@ -1,17 +1,14 @@
-"""The values that an upgrade works with and returns."""
+"""The input, the progress and the outcome of an upgrade. Values only."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
-
 from migrator.decision import Decision
 from migrator.events import UpgradeRequest
 from migrator.migration_log import Totals
+from migrator.session import Connect
 from rds_iam.deadline import Deadline
-
-type Connect = Callable[[], Connection]
 
 
 def _ignore(_revision: str) -> None:
@@ -22,7 +19,7 @@ def _ignore(_revision: str) -> None:
 class UpgradeContext:
     """The input of one invocation.
 
-    `project` is the folder with alembic.ini and the manifest; `on_started` is called with each revision that starts.
+    `project` is the folder with alembic.ini and the manifest. `on_started` is called with each revision that starts.
     """
 
     request: UpgradeRequest
@@ -35,9 +32,9 @@ class UpgradeContext:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one invocation; not `complete` means that revisions are left for the next one.
+    """The result of one invocation. If it is not `complete`, revisions are left for the next invocation.
 
-    `heads` is empty where the database did not tell; `ahead` are the applied revisions that the code does not have.
+    `heads` is empty if the database did not answer. `ahead` are the applied revisions that the code does not have.
     """
 
     decision: Decision
@@ -52,17 +49,20 @@ class Outcome:
 
 @dataclass
 class Progress:
-    """The part that survives when the upgrade starts over; `todo` is what was missing at first."""
+    """The values of one invocation that are kept when the upgrade starts over.
 
-    todo: tuple[str, ...] = ()
+    `planned` are the revisions that were missing when the invocation began.
+    """
+
+    planned: tuple[str, ...] = ()
     seconds: float = 0.0
     retries: int = 0
 
     def outcome(
         self, decision: Decision, heads: frozenset[str], *, missing: Sequence[str] = (), ahead: tuple[str, ...] = ()
     ) -> Outcome:
-        """Return the outcome of the invocation; `missing` are the revisions that are left."""
-        applied = tuple(revision for revision in self.todo if revision not in missing)
+        """Return the outcome of the invocation. `missing` are the revisions that are left."""
+        applied = tuple(revision for revision in self.planned if revision not in missing)
         return Outcome(
             decision, heads, applied, complete=not missing, seconds=self.seconds, retries=self.retries, ahead=ahead
         )

@@ -22,10 +22,11 @@ from migrator.events import Event, UpgradeRequest, request_type
 from migrator.failure import report_failure
 from migrator.manifest import Manifest
 from migrator.migration_log import Totals
+from migrator.session import Connect
 from migrator.settings import UpgradeSettings
 from migrator.supervisor import OnStarted, supervise
 from migrator.upgrade import upgrade
-from migrator.upgrade_context import Connect, Outcome, UpgradeContext
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from rds_iam.errors import RdsIamError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg2
 
-import migrator.scripts  # noqa: F401 - loaded once, before the fork
+import migrator.revision_runner  # noqa: F401 - loaded once, before the fork
 from migrator.events import UpgradeRequest
 from migrator.upgrade import upgrade
 from migrator.upgrade_context import UpgradeContext

@@ -107,7 +107,7 @@ with context.config.attributes["connection"].engine.connect() as connection:
 """)
     project.add("r2", "ALTER TABLE t ADD name text")
     assert refusal(run, project) == (
-        "revision r1 ran but did not record itself in the version table:"
+        "revision r1 ran but is not recorded in the version table:"
         " env.py must use the connection in config.attributes['connection'] and commit"
     )
 
@@ -129,7 +129,7 @@ for schema in ("tenant1", "tenant2"):
         context.run_migrations()
 """)
     assert refusal(run, project) == (
-        "env.py runs the revisions more than once; allowed is one version table for a deployment"
+        "env.py must run the revisions once (got twice): one version table for a deployment"
     )
     assert bootstrapped.admin("SELECT to_regclass('tenant1.t')") == [(None,)]
 

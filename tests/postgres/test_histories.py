@@ -191,7 +191,9 @@ def test_several_heads_in_the_zip_are_refused_before_anything_is_applied(
 ) -> None:
     project.add("a", "ALTER TABLE t ADD a int", down="r1")
     project.add("b", "ALTER TABLE t ADD b int", down="r1")
-    assert refusal(run, project) == "2 heads in the function's zip: a, b; allowed is one, see alembic merge"
+    assert refusal(run, project) == (
+        "the function's zip must have one head (got 2: a, b): merge them with alembic merge"
+    )
     assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
 
 
