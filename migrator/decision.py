@@ -1,4 +1,4 @@
-"""The decision of an upgrade, from the database's heads, the migration log and the deployment; no I/O."""
+"""Decide what an upgrade does, from the heads of the database, the migration log and the deployment. No I/O."""
 
 from collections.abc import Set
 from enum import Enum
@@ -10,7 +10,7 @@ from migrator.migration_log import LoggedRevisions
 
 
 class Decision(Enum):
-    """The possible decisions."""
+    """The decision of an upgrade."""
 
     NOTHING = "at head already"
     UPGRADE = "apply the missing revisions"
@@ -20,10 +20,10 @@ class Decision(Enum):
 
 
 def decide(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: LoggedRevisions) -> Decision:
-    """Decide from the heads of the database; raises HistoryError if the deployment does not fit what was applied.
+    """Return the decision. Raises HistoryError if the deployment does not fit the applied revisions.
 
-    Schemas only go forward. The database may stay ahead of the code where the deployment has the revisions of the one
-    before (a rollback left it so) and where the user allows it. Any other deployment of older code is rejected.
+    A schema is never moved back. It may stay ahead of the code if the deployment has the same revisions as the previous
+    one, which is the state after a rollback, and if the user allows it. Other deployments of older code are rejected.
     """
     revisions = manifest.files.keys()
     applied = divergence.applied(heads, log, request.old_revisions)
@@ -44,7 +44,7 @@ def decide(heads: Set[str], request: UpgradeRequest, manifest: Manifest, log: Lo
 def _needs_baseline(
     heads: Set[str], missing: Set[str], request: UpgradeRequest, manifest: Manifest, log: LoggedRevisions
 ) -> bool:
-    """Return whether the user's baseline still has to be recorded. A baseline never moves the database back."""
+    """Return whether the user's baseline is not recorded yet. A baseline never moves the database back."""
     if not request.baseline:
         return False
     if not heads <= manifest.files.keys():

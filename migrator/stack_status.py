@@ -1,6 +1,6 @@
-"""Tell the Update that CloudFormation sends as a rollback from the Update of a new deployment.
+"""Read the status of the stack from CloudFormation.
 
-The event of a rollback looks like any other Update. Only the status of the stack tells them apart:
+Only the status distinguishes the Update of a rollback from the Update of a deployment. The events look the same:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes
 """
 
@@ -11,23 +11,30 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from migrator.events import Event
 
-# A rollback must not wait long for this answer: 2 attempts, each up to 5 s to connect and 5 s to read.
+# A rollback must not wait long for the answer: 2 attempts, each with up to 5 s to connect and 5 s to read.
 _CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
 
 logger = Logger(child=True)
 
 
-def is_rolling_back(event: Event) -> bool | None:
-    """Return whether the stack that sent the event is rolling back; None if CloudFormation does not tell.
+def stack_status(stack_id: str, config: Config | None = None) -> str:
+    """Return the status of a stack. Needs `cloudformation:DescribeStacks` on the stack."""
+    stacks = boto3.client("cloudformation", config=config).describe_stacks(StackName=stack_id)["Stacks"]
+    return str(stacks[0]["StackStatus"])
 
-    Needs `cloudformation:DescribeStacks` on the stack.
-    """
+
+def is_rolling_back(event: Event) -> bool | None:
+    """Return whether the stack that sent the event is rolling back, or None if CloudFormation does not answer."""
     if event.get("RequestType") != "Update":
         return False  # a rollback sends Updates and Deletes, and a Delete changes nothing here
     try:
-        stacks = boto3.client("cloudformation", config=_CONFIG).describe_stacks(StackName=str(event["StackId"]))
-        status: str = stacks["Stacks"][0]["StackStatus"]
+        status = stack_status(str(event["StackId"]), _CONFIG)
     except (BotoCoreError, ClientError) as exc:
         logger.warning("the status of the stack cannot be read", extra={"error": str(exc)})
         return None
     return "ROLLBACK" in status
+
+
+def is_rollback_of_creation(status: str) -> bool:
+    """Return whether a stack with this status is deleting the resources that its first deployment created."""
+    return status == "ROLLBACK_IN_PROGRESS"

@@ -30,10 +30,10 @@ import pytest
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
-from migrator.cancellation import roll_back
 from migrator.events import RolesRequest, UpgradeRequest
 from migrator.manifest import Manifest
 from migrator.roles import reconcile
+from migrator.rollback import roll_back
 from migrator.upgrade import upgrade
 from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_alembic.revisions.alembic_project import AlembicProject

@@ -35,7 +35,7 @@ def run(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
 
     def run(project: Project, *, seconds: float = 60.0, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> Outcome:
         deadline = Deadline.after(seconds)
-        session = UpgradeSettings(lock_timeout).session()
+        session = UpgradeSettings(lock_timeout).server_settings()
         connect_now = partial(connect, settings, deadline, application_name="tests", server_settings=session)
         return upgrade(UpgradeContext(project.request(), project.folder, connect_now, deadline))
 

@@ -90,7 +90,7 @@ def project(tmp_path: Path) -> Project:
 
 def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Outcome:
     """Upgrade as the migrator does: by token, and with its settings of the session."""
-    session = UpgradeSettings(lock_timeout).session()
+    session = UpgradeSettings(lock_timeout).server_settings()
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     connect = partial(cluster.connect_with_token, "migrator", options=options)
     return upgrade(UpgradeContext(project.request(), project.folder, connect, Deadline.after(60)))

@@ -1,4 +1,4 @@
-"""The decision of an upgrade: what the log, the database and the deployment say, and what is done about it."""
+"""The decision of an upgrade depends on the migration log, the database and the deployment."""
 
 import pytest
 
@@ -45,21 +45,21 @@ def test_a_database_between_branches_is_upgraded() -> None:
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
-def test_a_database_at_head_is_left_alone(log: LoggedRevisions) -> None:
+def test_a_database_at_head_is_not_changed(log: LoggedRevisions) -> None:
     assert decision("c", ABC, log) is Decision.NOTHING
 
 
 # Edited revisions
 
 
-def test_an_edited_revision_is_named_with_the_time_of_its_application_and_both_ways_out() -> None:
+def test_the_error_about_an_edited_revision_names_its_time_and_both_solutions() -> None:
     error = rejection("c", manifest(chain("a", "b", "c"), edited=["b"]), log_of(ABC))
     assert "applied revisions were edited: b (applied 2026-11-20 04:00 UTC)" in error
     assert "put changes into new revisions after the last one" in error
     assert "-c baseline=c" in error
 
 
-def test_an_edited_revision_is_found_although_there_are_new_revisions_to_apply() -> None:
+def test_an_edited_revision_is_rejected_before_new_revisions_are_applied() -> None:
     code = manifest(chain("a", "b", "c", "d"), edited=["a", "b", "d"])
     assert "edited: a (applied 2026-11-20 04:00 UTC), b (applied 2026-11-20 04:00 UTC)." in rejection(
         "c", code, log_of(ABC)
@@ -70,7 +70,7 @@ def test_a_revision_that_is_not_applied_may_be_edited() -> None:
     assert decision("b", manifest(chain("a", "b", "c"), edited=["c"]), log_of(ABC)) is Decision.UPGRADE
 
 
-def test_hundreds_of_edited_revisions_fit_into_the_message() -> None:
+def test_the_message_about_hundreds_of_edited_revisions_is_short() -> None:
     names = [f"revision{number:04}" for number in range(500)]
     error = rejection(names[-1], manifest(chain(*names), edited=names), log_of(manifest(chain(*names))))
     assert "… revision0499" in error
@@ -100,7 +100,7 @@ def test_an_applied_revision_that_was_taken_out_of_the_middle_is_named() -> None
     assert "c was applied after b and now comes after a. Applied, but not in this deployment: b." in error
 
 
-def test_a_squash_that_keeps_the_last_id_is_offered_a_baseline() -> None:
+def test_the_error_about_a_squash_that_keeps_the_last_id_offers_a_baseline() -> None:
     code = manifest({"c": ()}, edited=["c"])
     error = rejection("c", code, log_of(ABC))
     assert "c was applied after b and now comes after no revision" in error
@@ -108,7 +108,7 @@ def test_a_squash_that_keeps_the_last_id_is_offered_a_baseline() -> None:
     assert decision("c", code, log_of(ABC), baseline="c") is Decision.BASELINE
 
 
-def test_a_squash_into_a_new_revision_is_offered_a_baseline() -> None:
+def test_the_error_about_a_squash_into_a_new_revision_offers_a_baseline() -> None:
     code = manifest(chain("squashed", "d"))
     for old in [("a", "b", "c"), ()]:
         error = rejection("c", code, log_of(ABC), old=old)
@@ -117,19 +117,19 @@ def test_a_squash_into_a_new_revision_is_offered_a_baseline() -> None:
     assert decision("c", code, log_of(ABC), baseline="squashed") is Decision.BASELINE
 
 
-def test_a_squash_of_the_older_half_is_offered_a_baseline() -> None:
+def test_the_error_about_a_squash_of_the_older_half_offers_a_baseline() -> None:
     code = manifest(chain("squashed", "c"))
     assert "-c baseline=c" in rejection("c", code, log_of(ABC))
     assert decision("c", code, log_of(ABC), baseline="c") is Decision.BASELINE
 
 
-def test_a_baseline_that_is_recorded_changes_nothing_more() -> None:
+def test_a_recorded_baseline_is_ignored() -> None:
     code = manifest(chain("squashed", "d"))
     assert decision("squashed", code, log_of(manifest(chain("squashed"))), baseline="squashed") is Decision.UPGRADE
     assert decision("d", code, log_of(code), baseline="squashed") is Decision.NOTHING
 
 
-def test_a_baseline_gives_a_database_without_alembic_its_place_in_the_history() -> None:
+def test_a_baseline_records_the_revision_of_a_database_without_alembic() -> None:
     assert decision(set(), ABC, EMPTY, baseline="b") is Decision.BASELINE
 
 
@@ -142,30 +142,31 @@ def test_a_baseline_never_moves_a_database_back() -> None:
 # Branches that were deployed one after the other
 
 
-def test_a_deployment_from_another_branch_is_told_to_merge() -> None:
-    team_a, team_b = manifest(chain("a", "b", "theirs")), manifest(chain("a", "b", "mine"))
-    for old in [("a", "b", "theirs"), ("a", "b"), ()]:
-        error = rejection("theirs", team_b, log_of(team_a), old=old)
-        assert "the database is at revision theirs" in error
-        assert "This deployment lacks theirs (applied 2026-11-20 04:00 UTC), and adds mine on another branch" in error
-        assert "put mine after theirs" in error
+def test_the_error_about_a_deployment_from_another_branch_says_how_to_merge() -> None:
+    team_a, team_b = manifest(chain("a", "b", "branch_a")), manifest(chain("a", "b", "branch_b"))
+    for old in [("a", "b", "branch_a"), ("a", "b"), ()]:
+        error = rejection("branch_a", team_b, log_of(team_a), old=old)
+        assert "the database is at revision branch_a" in error
+        assert "This deployment lacks branch_a (applied 2026-11-20 04:00 UTC)" in error
+        assert "adds branch_b on another branch" in error
+        assert "put branch_b after branch_a" in error
         assert "baseline" not in error
         assert "stamp" not in error
 
 
 def test_the_merge_of_both_branches_is_upgraded() -> None:
-    team_a = manifest(chain("a", "theirs"))
-    merged = manifest({"a": (), "theirs": ("a",), "mine": ("a",), "merge": ("mine", "theirs")})
-    assert decision("theirs", merged, log_of(team_a)) is Decision.UPGRADE
+    team_a = manifest(chain("a", "branch_a"))
+    merged = manifest({"a": (), "branch_a": ("a",), "branch_b": ("a",), "merge": ("branch_b", "branch_a")})
+    assert decision("branch_a", merged, log_of(team_a)) is Decision.UPGRADE
 
 
-def test_a_hotfix_on_top_of_the_code_that_a_rollback_restored_is_told_where_to_go() -> None:
+def test_the_error_about_a_hotfix_on_restored_code_names_its_place() -> None:
     error = rejection("c", manifest(chain("a", "b", "hotfix")), log_of(ABC), old=("a", "b"))
     assert "put hotfix after c" in error
     assert "also after a rollback" in error
 
 
-def test_a_database_at_a_revision_that_nobody_knows_is_rejected() -> None:
+def test_a_database_at_an_unknown_revision_is_rejected() -> None:
     error = rejection("z", ABC, EMPTY)
     assert "revision z, which is neither in this deployment nor in the migration log" in error
     assert "stamp" not in error
@@ -183,16 +184,16 @@ def test_older_code_is_rejected_unless_the_user_allows_it(old: tuple[str, ...]) 
     assert decision("c", code, log_of(ABC), old=old, allow=("c",)) is Decision.STAY_AHEAD
 
 
-def test_the_permission_to_stay_ahead_ends_with_the_revision_that_it_names() -> None:
+def test_the_permission_to_stay_ahead_holds_only_for_the_revision_that_it_names() -> None:
     with pytest.raises(HistoryError, match="allow-ahead=c"):
         decision("c", manifest(chain("a")), log_of(ABC), allow=("b",))
 
 
-def test_older_code_is_recognised_without_a_log_by_the_deployment_before() -> None:
+def test_older_code_is_recognised_without_a_log_by_the_previous_deployment() -> None:
     assert "-c allow-ahead=c" in rejection("c", manifest(chain("a")), EMPTY, old=("a", "b", "c"))
 
 
-def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None:
+def test_a_deployment_with_the_revisions_of_the_previous_one_stays_ahead() -> None:
     assert decision("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Decision.STAY_AHEAD
 
 
@@ -209,8 +210,8 @@ def test_older_code_whose_applied_revisions_were_changed_is_rejected(code: Manif
         with pytest.raises(HistoryError) as error:
             decision("c", code, log_of(ABC), allow=allow, old=old)
         assert words in str(error.value)
-        assert "baseline" not in str(error.value)  # which would move the database back
+        assert "baseline" not in str(error.value)  # a baseline would move the database back
 
 
-def test_the_way_forward_is_open_again_after_older_code() -> None:
+def test_newer_code_is_applied_after_older_code() -> None:
     assert decision("c", manifest(chain("a", "b", "c", "d")), log_of(ABC), old=("a",)) is Decision.UPGRADE
