@@ -71,6 +71,15 @@ def test_a_replaced_revision_is_rejected_although_the_head_is_the_same(run: Upgr
     assert "Never applied: r2x. Applied, but not in this deployment: r2." in error
 
 
+def test_a_baseline_before_the_head_does_not_move_the_database_back(
+    run: Upgrade, deployed: Project, bootstrapped: Cluster
+) -> None:
+    edit(deployed, "r2", "r2 int", "r2 text")
+    outcome = run(deployed, baseline="r2")
+    assert (outcome.decision, outcome.heads) == (Decision.NOTHING, frozenset({"r3"}))
+    assert version(bootstrapped) == [("r3",)]
+
+
 @pytest.mark.parametrize("last", ["s1", "r3"], ids=["a new id", "the last id kept"])
 def test_a_squashed_history_is_taken_over_by_a_baseline(
     run: Upgrade, deployed: Project, bootstrapped: Cluster, tmp_path: Path, last: str
