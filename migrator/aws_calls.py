@@ -1,14 +1,12 @@
-"""Call AWS APIs for a custom resource: with patience in a deployment, without failing in a rollback."""
+"""Call AWS APIs for a custom resource. Retry in a deployment; never fail in a rollback."""
 
 import time
 from collections.abc import Callable
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from migrator.events import Event
-from migrator.rollback import is_rolling_back
+from migrator.reporting import count
 from rds_iam.deadline import Deadline
 
 POLL_SECONDS = 2.0
@@ -18,19 +16,19 @@ _TRANSIENT = frozenset({"AccessDenied", "AccessDeniedException", "InvalidDBInsta
 logger = Logger(child=True)
 
 
-def call_aws(call: Callable[[], object], event: Event, deadline: Deadline) -> None:
-    """Repeat a call while its error may pass by itself, until the deadline.
+def call_aws(call: Callable[[], object], deadline: Deadline, *, rolling_back: bool | None) -> None:
+    """Repeat a call after a transient error, until the deadline.
 
-    Raises botocore's errors, except in the Update that CloudFormation sends as a rollback: an error there would end in
-    UPDATE_ROLLBACK_FAILED, and the function's permissions may already be those of the deployment before.
+    Raises botocore's errors, except in the Update that CloudFormation sends as a rollback. There an error would lead to
+    UPDATE_ROLLBACK_FAILED, and the function's permissions may already be those of the previous deployment.
     """
-    rolling_back = is_rolling_back(event)
     while True:
         try:
             call()
         except (BotoCoreError, ClientError) as exc:
             if rolling_back:
-                _report_incomplete(exc)
+                logger.warning("the rollback continues without this change", extra={"error": str(exc)})
+                count("RollbackIncomplete")
                 return
             if not _is_transient(exc) or deadline.seconds_left < POLL_SECONDS:
                 raise
@@ -41,9 +39,3 @@ def call_aws(call: Callable[[], object], event: Event, deadline: Deadline) -> No
 
 def _is_transient(exc: BotoCoreError | ClientError) -> bool:
     return isinstance(exc, ClientError) and exc.response["Error"]["Code"] in _TRANSIENT
-
-
-def _report_incomplete(exc: BotoCoreError | ClientError) -> None:
-    logger.warning("the rollback goes on without this change", extra={"error": str(exc)})
-    with single_metric(name="RollbackIncomplete", unit=MetricUnit.Count, value=1):
-        pass  # written on leaving the block

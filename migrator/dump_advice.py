@@ -1,13 +1,13 @@
-"""Say what to change in the output of pg_dump so that a revision can run it."""
+"""Explain the errors of a revision that contains the output of pg_dump, and the change that is needed."""
 
 import re
 
-# A part of the server's answer, a part of the statement, and what to change.
+# Patterns of the server's error and of the statement, and the advice.
 _ADVICE = (
     (
         r"^42601: .*\\",
         r"",
-        r"only psql understands lines that start with a backslash (\restrict, \connect): remove them",
+        r"lines that start with a backslash (\restrict, \connect) are commands of psql: remove them",
     ),
     (
         r"",
@@ -25,12 +25,12 @@ _ADVICE = (
 )
 
 
-def dump_advice(answer: str, statement: str) -> str | None:
+def dump_advice(error: str, statement: str) -> str | None:
     """Return advice, or None for an error that has nothing to do with pg_dump.
 
-    `answer` is SQLSTATE and words of the server, `statement` the text that was sent.
+    `error` is the SQLSTATE and message of the server, `statement` the text that was sent.
     """
-    for in_answer, in_statement, advice in _ADVICE:
-        if re.search(in_answer, answer) and re.search(in_statement, statement, re.DOTALL):
+    for error_pattern, statement_pattern, advice in _ADVICE:
+        if re.search(error_pattern, error) and re.search(statement_pattern, statement, re.DOTALL):
             return advice
     return None

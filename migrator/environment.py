@@ -1,34 +1,36 @@
 """Run the user's env.py on the migrator's connection. Detect an env.py that opens its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any, Self
+from typing import Self
 
 import psycopg2
 import sqlalchemy as sa
-from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationContext, MigrationStep
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from migrator.env_errors import ADVICE, ForeignEngines, is_about_connection
+from migrator.database_errors import format_error, has_sqlstate, is_canceled, wrap_database_errors
+from migrator.engine import driver_connection
 from migrator.errors import MigratorError, UpgradeError
-from migrator.loggers import KeptLoggers
-from migrator.server_errors import describe, has_sqlstate, is_canceled, translated
-from migrator.statements import driver_connection
-from migrator.user_code import location
+from migrator.loggers import SavedLoggers
+from migrator.revision_scripts import RevisionScripts
 from migrator.watcher import Watcher
 from rds_iam.errors import RdsIamError
 
-# With these, `context` answers in env.py as it does in `alembic upgrade head`.
-_UPGRADE_HEAD = {"as_sql": False, "starting_rev": None, "destination_rev": "head", "tag": None}
+ADVICE = "env.py must use the connection in config.attributes['connection'] and commit"
 
-type Steps = Callable[[tuple[str, ...], MigrationContext], list[Any]]
+# With these options, `context` has the same values in env.py as in `alembic upgrade head`.
+_UPGRADE_HEAD = {"as_sql": False, "starting_rev": None, "destination_rev": "head", "tag": None}
+# Settings that env.py reads to create an engine. `engine_from_config` without a URL raises KeyError('url').
+_ENGINE_KEYS = {"url", "sqlalchemy.url", "engine", "connectable"}
+_DRIVERS = {"aiopg", "asyncpg", "greenlet", "pg8000", "psycopg"}
+
+type Steps = Callable[[tuple[str, ...], MigrationContext], Sequence[MigrationStep]]
 
 
 class SharedConnection(sa.Connection):
-    """A connection that an env.py may use as an engine, too.
+    """A connection that an env.py may also use as an engine.
 
     Until Alembic 1.8, its cookbook called `connect()` on the shared object. SQLAlchemy 2 has removed this method.
     """
@@ -38,80 +40,113 @@ class SharedConnection(sa.Connection):
         return self
 
 
-class Environment:
-    """Runs env.py as `alembic upgrade head` does, without loading all scripts again each time."""
+class OwnEngines:
+    """Records whether an engine that env.py has created tried to connect."""
 
-    def __init__(
-        self,
-        config: Config,
-        directory: ScriptDirectory,
-        engine: sa.Engine,
-        *,
-        watcher: Watcher,
-        foreign: ForeignEngines,
-    ) -> None:
-        self._config = config
-        self._directory = directory
+    def __init__(self) -> None:
+        self.have_connected = False
+
+    def __enter__(self) -> Self:
+        sa.event.listen(sa.Engine, "do_connect", self._do_connect)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        sa.event.remove(sa.Engine, "do_connect", self._do_connect)
+
+    def _do_connect(self, *_arguments: object) -> None:
+        self.have_connected = True
+
+
+class Environment:
+    """Runs env.py as `alembic upgrade head` does, without loading all revision files again each time."""
+
+    def __init__(self, scripts: RevisionScripts, engine: sa.Engine, watcher: Watcher, own_engines: OwnEngines) -> None:
+        self._scripts = scripts
         self._engine = engine
         self._watcher = watcher
-        self._foreign = foreign
-        self._loggers = KeptLoggers()
+        self._own_engines = own_engines
+        self._loggers = SavedLoggers()
 
-    def run(self, what: str, steps: Steps) -> None:
-        """Run env.py, which asks `steps` for the revisions to run; raises UpgradeError, or one of its kinds.
+    def run(self, title: str, steps: Steps) -> tuple[str, ...]:
+        """Run env.py with the revisions that `steps` returns; return the heads that Alembic read before.
 
-        env.py gets a connection of the engine's pool, which keeps the session whether env.py closes it or not.
+        Raises UpgradeError, or one of its kinds, that begins with `title`. env.py gets a connection of the engine's
+        pool, which keeps the session whether env.py closes the connection or not.
         """
         self._watcher.reason = None
         try:
-            with translated(what), closing(SharedConnection(self._engine)) as connection:
-                self._run(what, connection, steps)
+            with wrap_database_errors(title), closing(SharedConnection(self._engine)) as connection:
+                heads = self._run(title, connection, steps)
                 if not connection.closed:
                     # The owner of the connection commits what is left open: by an env.py that used the connection
                     # before Alembic did, or by a revision that commits, after which Alembic has no transaction.
                     connection.commit()
+                return heads
         except BaseException:
             self._watcher.close_sessions()
             raise
 
-    def _run(self, what: str, connection: SharedConnection, steps: Steps) -> None:
+    def _run(self, title: str, connection: SharedConnection, steps: Steps) -> tuple[str, ...]:
         session = driver_connection(connection)
-        contexts: list[MigrationContext] = []
-        self._config.attributes.clear()
-        self._config.attributes["connection"] = connection
+        call = _EnvCall(steps, self._engine, self._loggers)
+        config, directory = self._scripts.config, self._scripts.directory
+        config.attributes.clear()
+        config.attributes["connection"] = connection
+        try:
+            with self._loggers, EnvironmentContext(config, directory, fn=call, **_UPGRADE_HEAD):
+                directory.run_env()
+        except (MigratorError, RdsIamError, KeyboardInterrupt):
+            raise
+        except BaseException as exc:  # SystemExit, too: in the user's code, it is a failure like any other
+            if self._watcher.reason and is_canceled(exc):
+                raise UpgradeError(f"{title}: {self._watcher.reason}") from exc
+            if has_sqlstate(exc) or not _is_alive(session):
+                raise  # `run` reports the server's message, or the lost connection
+            if call.heads is not None:
+                raise UpgradeError(f"{title}: {format_error(exc)}") from exc
+            advice = f"; {ADVICE}" if is_connection_error(exc, self._own_engines) else ""
+            failure = f"{self._scripts.location(exc)}{format_error(exc)}{advice}"
+            raise UpgradeError(f"env.py failed before it ran the revisions: {failure}") from exc
+        return call.heads or ()
 
-        with self._loggers:
 
-            def once(heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-                self._loggers.enable()
-                self._check(contexts, context)
-                contexts.append(context)
-                return steps(heads, context)
+class _EnvCall:
+    """One call of env.py. Alembic calls this object for the steps when env.py calls `context.run_migrations()`.
 
-            try:
-                with EnvironmentContext(self._config, self._directory, fn=once, **_UPGRADE_HEAD):
-                    self._directory.run_env()
-            except (MigratorError, RdsIamError, KeyboardInterrupt):
-                raise
-            except BaseException as exc:  # SystemExit, too: in the user's code, it is a failure like any other
-                if self._watcher.reason and is_canceled(exc):
-                    raise UpgradeError(f"{what}: {self._watcher.reason}") from exc
-                if has_sqlstate(exc) or not _is_alive(session):
-                    raise  # the server's answer says what it is; a lost connection is worth starting over
-                if contexts:
-                    raise UpgradeError(f"{what}: {describe(exc)}") from exc
-                advice = f"; {ADVICE}" if is_about_connection(exc, self._foreign) else ""
-                failure = f"{location(exc, self._directory)}{describe(exc)}{advice}"
-                raise UpgradeError(f"env.py failed before it ran the revisions: {failure}") from exc
+    `heads` is None until then.
+    """
 
-    def _check(self, earlier: list[MigrationContext], context: MigrationContext) -> None:
-        # By the pool: a second connection is ours as well, and an engine with other options is another engine.
+    def __init__(self, steps: Steps, engine: sa.Engine, loggers: SavedLoggers) -> None:
+        self.heads: tuple[str, ...] | None = None
+        self._steps = steps
+        self._engine = engine
+        self._loggers = loggers
+
+    def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Sequence[MigrationStep]:
+        self._loggers.enable()
+        # Pools are compared, because an engine with other options is another object with the same pool.
         if context.connection is None or context.connection.engine.pool is not self._engine.pool:
             raise UpgradeError(f"env.py runs the revisions on a connection of its own: {ADVICE}")
-        if earlier:
-            raise UpgradeError(
-                "env.py runs the revisions more than once; allowed is one version table for a deployment"
-            )
+        if self.heads is not None:
+            raise UpgradeError("env.py must run the revisions once (got twice): one version table for a deployment")
+        self.heads = heads
+        return self._steps(heads, context)
+
+
+def is_connection_error(exc: BaseException, own_engines: OwnEngines) -> bool:
+    """Return whether env.py failed because it created an engine, or used the given connection as an engine."""
+    match exc:
+        case AttributeError():
+            return isinstance(exc.obj, sa.Connection | sa.Transaction)
+        case KeyError():
+            return bool(exc.args) and exc.args[0] in _ENGINE_KEYS
+        case ModuleNotFoundError():
+            return exc.name in _DRIVERS
+        case sa.exc.NoSuchModuleError() | sa.exc.OperationalError() | psycopg2.OperationalError():
+            return True
+        case sa.exc.ArgumentError():
+            return "URL" in str(exc)
+    return own_engines.have_connected and isinstance(exc, OSError | sa.exc.SQLAlchemyError)
 
 
 def _is_alive(session: DbapiConnection) -> bool:

@@ -2,40 +2,40 @@
 
 
 class MigratorError(Exception):
-    """Root of everything this package raises."""
+    """The root of all errors of this package."""
 
 
 class EventError(MigratorError):
-    """CloudFormation's event, or the properties in it, are not what the template promises."""
+    """The event of CloudFormation, or one of its properties, is malformed."""
 
 
 class RolesError(MigratorError):
-    """The roles of the database could not be brought to what the properties ask for."""
+    """The roles of the database could not be set up."""
 
 
 class UpgradeError(MigratorError):
-    """The schema could not be brought to head; the revisions before the failed one stay applied."""
+    """The schema could not be brought to head. The revisions before the failed one stay applied."""
 
 
 class LockNotAvailableError(UpgradeError):
-    """A table of the revision was in use for longer than its lock_timeout: worth another try."""
+    """A table of the revision was in use for longer than the lock timeout. Another try may succeed."""
 
 
 class ConnectionLostError(UpgradeError):
-    """The server went away during the upgrade: worth starting over from what the database says."""
+    """The connection was lost during the upgrade. The upgrade may start over, from the state of the database."""
 
 
 class HistoryError(UpgradeError):
-    """The deployment's history does not fit the revisions that were applied to the database."""
+    """The revisions of the deployment do not fit the revisions that were applied to the database."""
 
 
 class CancelledError(UpgradeError):
-    """CloudFormation has given the deployment up: no further revision may be applied for it."""
+    """CloudFormation has given the deployment up. No further revision may be applied for it."""
 
 
 class LockTimeoutError(UpgradeError):
-    """Another upgrade held the lock until the time was over."""
+    """Another upgrade held the advisory lock until the deadline."""
 
 
 class ProtectionError(MigratorError):
-    """A protection could not be lifted, or forbids what CloudFormation is about to do."""
+    """A protection could not be lifted, or forbids the deletion of the stack."""

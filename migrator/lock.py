@@ -1,4 +1,4 @@
-"""One upgrade at a time: an advisory lock that lives as long as the session that took it."""
+"""The advisory lock that allows one upgrade at a time. It ends with the session that took it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from migrator.errors import LockTimeoutError
 from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 
-# Advisory locks are per database, so that one key serves every schema; it spells "upgrade".
+# "upgrade" in ASCII. Advisory locks are per database.
 LOCK_KEY = 0x75706772616465
 _PAUSE_SECONDS = 0.5
 
@@ -24,10 +24,10 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pg_locks.database =
 
 @contextmanager
 def upgrade_lock(session: Connection, deadline: Deadline) -> Iterator[None]:
-    """Hold the lock on `session`, which must be in autocommit; raises LockTimeoutError that says who has it.
+    """Hold the lock on `session`, which must be in autocommit. Raises LockTimeoutError that names the holder.
 
-    Polls instead of waiting in the server: CREATE INDEX CONCURRENTLY waits for every older snapshot, that of a
-    blocked pg_advisory_lock() among them, while it waits for the lock: a deadlock.
+    Polls instead of waiting in the server. A session that waits in pg_advisory_lock() has a snapshot, and CREATE INDEX
+    CONCURRENTLY of the holder waits for all older snapshots: a deadlock.
     """
     backoff = Backoff(_PAUSE_SECONDS, _PAUSE_SECONDS)
     while not _try_lock(session):
@@ -51,7 +51,7 @@ def _unlock(session: Connection) -> None:
         with session.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", (LOCK_KEY,))
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
-        return  # the session is gone, and its lock with it
+        return  # the session has ended, and its lock with it
 
 
 def _holder(session: Connection) -> str:
@@ -59,6 +59,6 @@ def _holder(session: Connection) -> str:
         cursor.execute(_HOLDER, (LOCK_KEY,))
         holder = cursor.fetchone()
     if holder is None:
-        return "it ended just now"
+        return "its session has just ended; deploy again"
     pid, application_name, since = holder
     return f"pid {pid}, {application_name}, since {since:%Y-%m-%d %H:%M:%S %Z}"

@@ -7,16 +7,17 @@ from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator import divergence
+from migrator.decision import Decision, decide
 from migrator.errors import LockNotAvailableError, UpgradeError
-from migrator.history import History, check_not_cancelled, read_log
 from migrator.manifest import Manifest
-from migrator.plan import Plan, plan
-from migrator.run import Outcome, Progress, Run
-from migrator.scripts import Scripts
+from migrator.migration_log import MigrationLog, check_not_cancelled, read_log
+from migrator.revision_runner import RevisionRunner
+from migrator.revision_scripts import RevisionScripts
 from migrator.session import has_tables
+from migrator.upgrade_context import Outcome, Progress, UpgradeContext
 from rds_iam.backoff import Backoff
 
-# A revision is not begun when less is left: it gets the next invocation's full time instead.
+# A revision is not begun when less is left: the next invocation gives it its full time instead.
 MIN_REVISION_SECONDS = 30.0
 
 logger = Logger(child=True)
@@ -24,58 +25,67 @@ logger = Logger(child=True)
 
 @dataclass(frozen=True)
 class LockedUpgrade:
-    """One attempt of an upgrade; `session` holds the lock, and revisions run on connections of `scripts`."""
+    """One attempt of an upgrade. `session` holds the lock, and revisions run on the connections of `runner`."""
 
     session: Connection
-    scripts: Scripts
+    scripts: RevisionScripts
+    runner: RevisionRunner
     manifest: Manifest
-    run: Run
+    context: UpgradeContext
     progress: Progress
 
     def bring_to_head(self) -> Outcome:
-        """Do what the plan says; raises UpgradeError."""
-        heads = self.scripts.heads()  # again: the run that had the lock before may have applied everything
-        request = self.run.request if self._may_have_baseline(heads) else replace(self.run.request, baseline="")
-        todo = plan(heads, request, self.manifest, read_log(self.session))
-        if todo is Plan.BASELINE:
+        """Decide, and carry the decision out. Raises UpgradeError."""
+        heads = self.runner.heads()  # again: the previous holder of the lock may have applied everything
+        request = self.context.request
+        if request.baseline and not heads and not has_tables(self.session):
+            # An empty database is built from the first revision on.
+            logger.warning("the database is empty: the baseline is ignored", extra={"baseline": request.baseline})
+            request = replace(request, baseline="")
+        decision = decide(heads, request, self.manifest, read_log(self.session))
+        if decision is Decision.BASELINE:
             heads = self._record_baseline(heads)
-            todo = plan(heads, replace(request, baseline=""), self.manifest, read_log(self.session))
-        if todo is Plan.UPGRADE:
+            request = replace(request, baseline="")
+            decision = decide(heads, request, self.manifest, read_log(self.session))
+        if decision is Decision.UPGRADE:
             return self._apply_missing(heads)
         ahead = divergence.ahead(heads, self.manifest, read_log(self.session), request.old_revisions)
-        return self.progress.outcome(todo, heads, ahead=ahead)
+        return self.progress.outcome(decision, heads, ahead=ahead)
 
     @property
-    def _history(self) -> History:
-        return History(self.run.request, self.run.invocation, self.manifest)
+    def _log(self) -> MigrationLog:
+        return MigrationLog(self.context.request, self.context.invocation, self.manifest)
 
     def _apply_missing(self, heads: frozenset[str]) -> Outcome:
-        progress, deadline = self.progress, self.run.deadline
-        self.scripts.check_same_as(self.run.request)
-        missing = self.scripts.missing(heads, self.run.request.head)
-        progress.todo = progress.todo or tuple(missing)
+        progress = self.progress
+        self.scripts.check_match(self.context.request)
+        missing = self.scripts.missing(heads, self.context.request.head)
+        progress.planned = progress.planned or tuple(missing)
         self._prepare_log()
-        while missing:
-            if progress.todo[0] != missing[0] and deadline.seconds_left < MIN_REVISION_SECONDS:
-                break
+        while missing and self._has_time(missing):
             self._apply(missing[0])
             del missing[0]
-        return progress.outcome(Plan.UPGRADE, self.scripts.heads(), missing=missing)
+        return progress.outcome(Decision.UPGRADE, self.runner.heads(), missing=missing)
+
+    def _has_time(self, missing: list[str]) -> bool:
+        """Return whether to begin a revision. The first one of an invocation is begun in any case."""
+        has_applied = len(missing) < len(self.progress.planned)
+        return not has_applied or self.context.deadline.seconds_left >= MIN_REVISION_SECONDS
 
     def _apply(self, revision: str) -> None:
-        """Run one revision, again and again while one of its tables is in use."""
+        """Run one revision. Try again while one of its tables is in use."""
         backoff = Backoff(first=1.0, longest=60.0)
         while True:
-            check_not_cancelled(self.session, self.run.request)
+            check_not_cancelled(self.session, self.context.request)
             began = time.monotonic()
             logger.info("revision started", extra={"revision": revision})
-            self.run.on_started(revision)
+            self.context.on_started(revision)
             try:
-                self.scripts.apply(revision, self._history.record)
+                self.runner.apply(revision, self._log.record)
             except LockNotAvailableError as exc:
                 self.progress.retries += 1
                 logger.warning("a table of the revision is in use", extra={"revision": revision, "error": str(exc)})
-                if not backoff.pause(self.run.deadline):
+                if not backoff.pause(self.context.deadline):
                     raise UpgradeError(f"{exc}, {backoff.tries} times") from exc
             else:
                 seconds = time.monotonic() - began
@@ -83,29 +93,21 @@ class LockedUpgrade:
                 logger.info("revision finished", extra={"revision": revision, "seconds": round(seconds, 3)})
                 return
 
-    def _may_have_baseline(self, heads: frozenset[str]) -> bool:
-        """Return whether a baseline makes sense: an empty database is built from the first revision on."""
-        baseline = self.run.request.baseline
-        if not baseline or heads or has_tables(self.session):
-            return True
-        logger.warning("the database is empty: the baseline is ignored", extra={"baseline": baseline})
-        return False
-
     def _record_baseline(self, heads: frozenset[str]) -> frozenset[str]:
-        """Record the schema as that of the baseline, in the version table and in the log; return the heads."""
-        baseline = self.run.request.baseline
-        check_not_cancelled(self.session, self.run.request)
-        self.scripts.check_same_as(self.run.request)
+        """Record the schema as that of the baseline, in the version table and in the log. Return the heads."""
+        baseline = self.context.request.baseline
+        check_not_cancelled(self.session, self.context.request)
+        self.scripts.check_match(self.context.request)
         self._prepare_log()
         if not heads <= self.manifest.files.keys() or baseline not in self.manifest.ancestors(heads):
-            self.scripts.stamp(baseline, heads)
+            self.runner.stamp(baseline, heads)
         part_of_schema = self.manifest.ancestors({baseline})
-        with self.scripts.driver_connection() as connection, connection:
+        with self.runner.driver_connection() as connection, connection:
             in_order = [revision for revision in self.manifest.files if revision in part_of_schema]
-            self._history.record_baseline(connection, in_order)
+            self._log.record_baseline(connection, in_order)
         logger.warning("baseline recorded", extra={"baseline": baseline, "heads_before": sorted(heads)})
-        return self.scripts.heads()
+        return self.runner.heads()
 
     def _prepare_log(self) -> None:
-        with self.scripts.driver_connection() as connection:
-            self._history.prepare(connection)
+        with self.runner.driver_connection() as connection:
+            self._log.prepare(connection)

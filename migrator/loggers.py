@@ -1,4 +1,4 @@
-"""Keep the function's loggers as they are while env.py configures logging, with fileConfig or by other means.
+"""Save the function's loggers, and restore them after env.py has configured logging.
 
 `fileConfig` disables every logger that its file does not name, and replaces the handlers of the root logger. Alembic's
 template calls it without `disable_existing_loggers=False`.
@@ -12,8 +12,8 @@ from typing import Any
 type _State = tuple[logging.Logger, int, list[logging.Handler], list[Any], bool]
 
 
-class KeptLoggers(AbstractContextManager["KeptLoggers"]):
-    """Restores the loggers that existed before the block. May be entered again and again."""
+class SavedLoggers(AbstractContextManager["SavedLoggers"]):
+    """Restores the saved loggers at the end of a block. May be entered more than once."""
 
     def __init__(self) -> None:
         self._root = logging.getLogger()
@@ -21,12 +21,12 @@ class KeptLoggers(AbstractContextManager["KeptLoggers"]):
         self._threshold = self._root.manager.disable
         self._enabled: list[logging.Logger] = []
 
-    def __enter__(self) -> "KeptLoggers":
+    def __enter__(self) -> "SavedLoggers":
         self._enabled = [logger for logger in _loggers() if not logger.disabled]
         return self
 
     def enable(self) -> None:
-        """Enable the loggers that env.py has disabled; what it wants for Alembic's holds until the end of the block."""
+        """Enable the loggers that env.py has disabled. Its other changes last until the end of the block."""
         for logger in self._enabled:
             logger.disabled = False
 

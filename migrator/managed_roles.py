@@ -1,4 +1,4 @@
-"""The roles that `Custom::DatabaseRoles` created, told from all others by a comment on the role.
+"""Create and recognise the roles of `Custom::DatabaseRoles`, which have a comment as a mark.
 
 PostgreSQL lets only a role with CREATEROLE comment on a role, and since PostgreSQL 16 only one that also has ADMIN
 OPTION on it. The owner, the migrator and the users have neither. The comment is part of a snapshot.
@@ -13,7 +13,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 from migrator.errors import RolesError
 from migrator.events import RolesRequest
 
-# Text after the mark is left to the people who work with the role.
+# Text after the mark is ignored.
 MARK = "Managed by Custom::DatabaseRoles"
 
 _ROLES = """
@@ -30,16 +30,16 @@ WHERE datname OPERATOR(pg_catalog.<>) pg_catalog.current_database()
 
 @dataclass(frozen=True)
 class Role:
-    """A role of the server: `managed` if it has the mark, `logs_in_by_token` if RDS lets it log in by IAM token."""
+    """A role of the server: `managed` if it has the mark, `has_token_login` if it may log in with an IAM token."""
 
     managed: bool
-    logs_in_by_token: bool
+    has_token_login: bool
 
 
 def read_roles(cursor: Cursor, names: Iterable[str]) -> dict[str, Role]:
-    """Return those of the roles that exist, by name."""
+    """Return the existing roles with these names, by name."""
     cursor.execute(_ROLES, (list(names),))
-    return {name: Role((comment or "").startswith(MARK), by_token) for name, comment, by_token in cursor.fetchall()}
+    return {name: Role((comment or "").startswith(MARK), login) for name, comment, login in cursor.fetchall()}
 
 
 def create_role(cursor: Cursor, name: str) -> None:
@@ -48,26 +48,27 @@ def create_role(cursor: Cursor, name: str) -> None:
     cursor.execute(SQL("COMMENT ON ROLE {} IS {}").format(Identifier(name), Literal(MARK)))
 
 
-def refuse_unmanaged(request: RolesRequest, roles: Mapping[str, Role]) -> None:
-    """Raise RolesError if a role would have to be changed that `Custom::DatabaseRoles` does not manage.
+def reject_unmanaged(request: RolesRequest, roles: Mapping[str, Role]) -> None:
+    """Raise RolesError if the request needs a change of a role that `Custom::DatabaseRoles` does not manage.
 
-    A user that logs in by token already needs no change. The owner and the migrator always get memberships or settings.
+    A user that may log in with a token already needs no change. The owner and the migrator always get memberships or
+    settings.
     """
-    refused = [
+    rejected = [
         name
         for name in request.roles
-        if name in roles and not roles[name].managed and not (name in request.users and roles[name].logs_in_by_token)
+        if name in roles and not roles[name].managed and not (name in request.users and roles[name].has_token_login)
     ]
-    if refused:
+    if rejected:
         raise RolesError(
             "role names must be unused, or name roles that Custom::DatabaseRoles manages, or, for a user, a login role "
-            f"in rds_iam (got {', '.join(map(repr, refused))}): choose another name, or hand the role over, which ends "
-            f"its login by password: {'; '.join(map(_hand_over_statement, refused))}"
+            f"in rds_iam (got {', '.join(map(repr, rejected))}): choose another name, or hand the role over, which "
+            f"ends its login by password: {'; '.join(map(_hand_over_statement, rejected))}"
         )
 
 
 def roles_of_other_databases(cursor: Cursor) -> set[str]:
-    """Return the roles that have privileges on another database of this server, such as another stack's."""
+    """Return the roles that have privileges on another database of this server, for example of another stack."""
     cursor.execute(_IN_OTHER_DATABASES)
     return {str(name) for (name,) in cursor.fetchall()}
 

@@ -1,6 +1,6 @@
-"""The revisions in the function's zip, without loading their code: order, parents and digests of the code.
+"""Read the manifest in the function's zip: the revisions with their parents and digests, without loading their code.
 
-The stack writes the file when it builds the zip (`rds_alembic.revisions.alembic_project`).
+The stack writes the manifest when it builds the zip (`rds_alembic.revisions.alembic_project`).
 """
 
 import json
@@ -16,7 +16,7 @@ NAME = "revisions.json"
 
 @dataclass(frozen=True)
 class RevisionFile:
-    """One revision: the revisions that it comes after (`down_revision` and `depends_on`), and a digest of its code."""
+    """One revision. `parents` are the revisions of `down_revision` and `depends_on`; `digest` is that of its code."""
 
     revision: str
     parents: tuple[str, ...]
@@ -31,7 +31,7 @@ class Manifest:
 
     @classmethod
     def read(cls, project: Path) -> Self:
-        """Read the manifest of the project in a folder; raises MigratorError for a folder without a valid one."""
+        """Read the manifest of the project in a folder. Raises MigratorError if it is missing or malformed."""
         try:
             entries = json.loads((project / NAME).read_text(encoding="utf-8"))
             files = [RevisionFile(entry["revision"], tuple(entry["parents"]), entry["digest"]) for entry in entries]
@@ -40,12 +40,12 @@ class Manifest:
         return cls({file.revision: file for file in files})
 
     def ancestors(self, revisions: Iterable[str]) -> set[str]:
-        """Return the given revisions and all that come before them; ids that are not in the manifest are left out."""
-        found: set[str] = set()
+        """Return the given revisions and all revisions before them, as far as they are in the manifest."""
+        ancestors: set[str] = set()
         pending = [revision for revision in revisions if revision in self.files]
         while pending:
             revision = pending.pop()
-            if revision not in found:
-                found.add(revision)
+            if revision not in ancestors:
+                ancestors.add(revision)
                 pending += self.files[revision].parents
-        return found
+        return ancestors

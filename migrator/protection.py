@@ -1,6 +1,6 @@
-"""The two protections of a deployment: its stack against termination, its database against deletion.
+"""Set and lift the two protections: of the stack from termination, of the database from deletion.
 
-A failed first deployment is rolled back by deleting what it created, and both protections would prevent that.
+Both would prevent the rollback of a first deployment, which deletes what the deployment has created.
 """
 
 import time
@@ -13,17 +13,6 @@ from migrator.errors import ProtectionError
 from rds_iam.deadline import Deadline
 
 logger = Logger(child=True)
-
-
-def stack_status(stack_id: str) -> str:
-    """Return the status of a stack. Needs `cloudformation:DescribeStacks` on the stack."""
-    stacks = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
-    return str(stacks[0]["StackStatus"])
-
-
-def is_rollback_of_creation(status: str) -> bool:
-    """Return whether a stack with this status is deleting what its first deployment created."""
-    return status == "ROLLBACK_IN_PROGRESS"
 
 
 def lift_termination_protection(stack_id: str) -> None:
@@ -58,5 +47,5 @@ def wait_until_unprotected(identifier: str, deadline: Deadline) -> None:
     """Wait until RDS reports that a DB instance may be deleted. Raises ProtectionError after the deadline."""
     while is_protected(identifier):
         if deadline.seconds_left < POLL_SECONDS:
-            raise ProtectionError(f"RDS still reports deletion protection for {identifier}; delete the stack again")
+            raise ProtectionError(f"RDS still reports deletion protection for {identifier}: delete the stack again")
         time.sleep(POLL_SECONDS)

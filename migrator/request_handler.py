@@ -1,6 +1,6 @@
-"""Entry point that receives the events of `Custom::AlembicUpgrade`, outside the VPC, before the migrator is called.
+"""Entry point that checks the events of `Custom::AlembicUpgrade`, outside the VPC, before the migrator is called.
 
-CDK's Provider framework adds the keys of the answer to the event that every call of `upgrade_handler.is_complete` gets.
+CDK's Provider framework adds the keys of the answer to the event of every call of `upgrade_handler.is_complete`.
 """
 
 import time
@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from migrator.events import Event, UpgradeRequest, request_type
-from migrator.failure import fail_briefly
-from migrator.rollback import is_rolling_back
+from migrator.reporting import report_failure
+from migrator.stack_status import is_rolling_back
 
 PHYSICAL_ID = "alembic-upgrade"
 
@@ -24,9 +24,9 @@ def on_event(event: Event, _context: LambdaContext) -> dict[str, object]:
     """Reject malformed properties before anything happens, and name the resource.
 
     Adds `StartedAt`, the Unix time in seconds as a text, and `RollingBack`: true, false, or null if CloudFormation does
-    not tell.
+    not answer.
     """
-    with fail_briefly("upgrade refused", logger, metric="UpgradeFailed"):
+    with report_failure("upgrade refused", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         started_at = time.time()

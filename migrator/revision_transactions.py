@@ -1,9 +1,9 @@
 """Detect a revision that rolls back its own work. Alembic would record it.
 
-The server knows the end of each transaction (`pg_xact_status`), also if it was not SQLAlchemy but SQL text or a call to
-the driver. So the id of each transaction of the revision is read after its first statement that writes, and the ids are
-looked up at the end. A transaction without an id has written nothing. A rollback to a savepoint does not end a
-transaction. What a revision commits by itself stays.
+The server reports the end of each transaction (`pg_xact_status`), whether SQLAlchemy, SQL text or a call to the driver
+has ended it. So the id of each transaction of the revision is read after its first statement that writes, and its
+status at the end. A transaction without an id has written nothing. A rollback to a savepoint does not end a
+transaction. Changes that a revision commits by itself stay.
 """
 
 import re
@@ -24,9 +24,9 @@ from psycopg2.extensions import (
 )
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.database_errors import format_error
+from migrator.engine import driver_connection
 from migrator.errors import UpgradeError
-from migrator.server_errors import describe
-from migrator.statements import driver_connection
 
 _SETTINGS = "SELECT current_setting('search_path'), current_setting('role')"
 _ID = "SELECT pg_current_xact_id_if_assigned()::text"
@@ -34,7 +34,7 @@ _STATUS = "SELECT pg_xact_status(id::xid8) FROM unnest(%s::text[]) WITH ORDINALI
 _END = f"SELECT array({_STATUS}), current_setting('search_path'), current_setting('role')"
 _RESTORE = "SELECT set_config('search_path', %s, false), set_config('role', %s, false)"
 
-# Texts that may end one transaction and begin another. A PL/pgSQL body is one of them: it costs a round trip, no more.
+# Statements that may end one transaction and begin another. A match of a PL/pgSQL body only costs a round trip.
 _CONTROL = re.compile(
     r"(^|;)(\s|--[^\n]*\n|/\*.*?\*/)*(commit|rollback|abort|end|begin|start|prepare)\b", re.IGNORECASE | re.DOTALL
 )
@@ -43,7 +43,10 @@ _NEVER_WRITES = {"BEGIN", "COMMIT", "RELEASE", "ROLLBACK", "SAVEPOINT", "SET", "
 
 @dataclass
 class _Transaction:
-    """A transaction that has written. `is_explicit`: begun by a BEGIN in autocommit. `has_failed`: it is to end now."""
+    """A transaction that has written.
+
+    `is_explicit`: the revision has begun it, with a BEGIN in autocommit. `has_failed`: its last statement failed.
+    """
 
     id: str
     is_explicit: bool
@@ -51,15 +54,16 @@ class _Transaction:
 
     @property
     def may_be_rolled_back(self) -> bool:
-        """Return whether the revision must have meant to: it began the transaction, and a statement of it failed."""
+        """Return whether a rollback is intended: the revision began the transaction, and a statement of it failed."""
         return self.is_explicit and self.has_failed
 
 
 @dataclass
 class _Revision:
-    """The transactions of one revision on its session, and the settings that it found there.
+    """The transactions of one revision on its session, and the settings of the session at its beginning.
 
-    `is_known`: the open transaction is the last one of the list.
+    `is_known`: the open transaction is the last one of the list. `is_checked`: no transaction was added since the last
+    check. `reads`: the number of queries in the open transaction.
     """
 
     name: str
@@ -76,7 +80,7 @@ class _Revision:
         if self.session.info.transaction_status == TRANSACTION_STATUS_IDLE:
             self.is_known = False
             if not self.is_checked:
-                self.check_rollback()  # now, because the driver may believe that the transaction goes on
+                self.check_rollback()  # now, because the driver may not have noticed the end of the transaction
 
     def after_statement(self, statement: str, tag: str) -> None:
         if _CONTROL.search(statement):
@@ -89,12 +93,12 @@ class _Revision:
             self.transactions[-1].has_failed = False
 
     def after_error(self, error: psycopg2.Error) -> None:
-        self.errors.append(describe(error))
+        self.errors.append(format_error(error))
         if self.is_known:
             self.transactions[-1].has_failed = True
 
     def check_rollback(self) -> tuple[str, str]:
-        """Raise UpgradeError if work was rolled back; returns the search path and the role of now."""
+        """Raise UpgradeError if changes were rolled back. Return the current search path and role."""
         ((statuses, search_path, role),) = _query(self.session, _END, [each.id for each in self.transactions])
         self.is_checked = True
         for transaction, status in zip(self.transactions, statuses, strict=True):
@@ -108,7 +112,7 @@ class _Revision:
         return search_path, role
 
     def _may_have_written(self, tag: str) -> bool:
-        """Of the queries, which may call functions that write, ask after the 1st, 2nd, 4th, 8th and so on."""
+        """Return whether to read the id. A query may call a function that writes: the 1st, 2nd, 4th, 8th one counts."""
         if tag.startswith("SELECT"):
             self.reads += 1
             return self.reads.bit_count() == 1
@@ -126,28 +130,28 @@ class _Revision:
 
 
 class _Cursor(cursor):
-    """A cursor that tells the revision of its statements, those that SQLAlchemy does not see among them."""
+    """A cursor that reports all statements to the revision, including those that bypass SQLAlchemy."""
 
     def __init__(self, revision: _Revision, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._revision = revision
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
-        self._tell(query, partial(super().execute, query, vars))
+        self._report(query, partial(super().execute, query, vars))
 
     def executemany(self, query: Any, vars_list: Any) -> None:
-        self._tell(query, partial(super().executemany, query, vars_list))
+        self._report(query, partial(super().executemany, query, vars_list))
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-        self._tell(sql, partial(super().copy_expert, sql, file, size))
+        self._report(sql, partial(super().copy_expert, sql, file, size))
 
     def copy_from(self, file: Any, table: str, *arguments: Any, **options: Any) -> None:
-        self._tell("COPY", partial(super().copy_from, file, table, *arguments, **options))
+        self._report("COPY", partial(super().copy_from, file, table, *arguments, **options))
 
     def callproc(self, procname: Any, parameters: Any = None) -> None:
-        self._tell("SELECT", partial(super().callproc, procname, parameters))
+        self._report("SELECT", partial(super().callproc, procname, parameters))
 
-    def _tell(self, statement: object, run: Callable[[], object]) -> None:
+    def _report(self, statement: object, run: Callable[[], object]) -> None:
         self._revision.before_statement()
         try:
             run()
@@ -159,11 +163,11 @@ class _Cursor(cursor):
 
 
 @contextmanager
-def checked_transactions(name: str, connection: sa.Connection) -> Iterator[None]:
-    """Raise UpgradeError if the revision that the block runs on the connection rolled back its work.
+def check_transactions(name: str, connection: sa.Connection) -> Iterator[None]:
+    """Raise UpgradeError if the revision that the block runs on the connection rolled back its changes.
 
-    After the block, a transaction is open unless the connection is in autocommit, and the session has the search path
-    and the role of before: Alembic's record of the revision depends on all three.
+    After the block, a transaction is open unless the connection is in autocommit, and the session has its previous
+    search path and role. The row that Alembic writes for the revision depends on all three.
     """
     session = driver_connection(connection)
     ((search_path, role),) = _query(session, _SETTINGS)
@@ -181,19 +185,19 @@ def _finish(revision: _Revision) -> None:
     if session.info.transaction_status == TRANSACTION_STATUS_INERROR:
         failure = f": {revision.errors[-1]}" if revision.errors else ""
         raise UpgradeError(
-            f"revision {revision.name} failed: it went on after a statement had failed{failure}; "
-            "what may fail needs a savepoint, with op.get_bind().begin_nested()"
+            f"revision {revision.name} failed: it continued after a statement had failed{failure}; "
+            "run statements that may fail in a savepoint, with op.get_bind().begin_nested()"
         )
     search_path, role = revision.check_rollback()
     if (search_path, role) != (revision.search_path, revision.role):
         _query(session, _RESTORE, revision.search_path, revision.role)
     if session.status == STATUS_BEGIN and session.info.transaction_status == TRANSACTION_STATUS_IDLE:
-        # The revision sent a COMMIT as text, of which the driver does not know.
-        with session.cursor() as own:
-            own.execute("BEGIN")
+        # The revision sent a COMMIT as text, which the driver does not notice.
+        with session.cursor() as plain_cursor:
+            plain_cursor.execute("BEGIN")
 
 
 def _query(session: DbapiConnection, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
-    with session.cursor(cursor_factory=cursor) as own:
-        own.execute(statement, arguments)
-        return own.fetchall()
+    with session.cursor(cursor_factory=cursor) as plain_cursor:
+        plain_cursor.execute(statement, arguments)
+        return plain_cursor.fetchall()

@@ -1,11 +1,11 @@
-"""The roles of the database: an owner that nobody logs in as, and logins that get in by IAM token only.
+"""Set up the roles of the database: an owner without login, and login roles that need an IAM token.
 
-Works for a master user that is not a superuser, on PostgreSQL 15 and later, and changes nothing when all is there.
-Changes only the roles that it has created (see `managed_roles`).
+Works for a master user that is not a superuser, on PostgreSQL 15 and later. A second run changes nothing. Changes only
+the roles that it has created (see `managed_roles`).
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 
-The master user has more rights than the owner, who may create objects in the database. So no name is resolved through a
-schema that the owner may write to: names of functions and relations are qualified, and `search_path` is pinned.
+The master user has more rights than the owner, which may create objects in the database. So no name is resolved through
+a schema that the owner may write to: names of functions and relations are qualified, and `search_path` is fixed.
 """
 
 from aws_lambda_powertools import Logger
@@ -15,27 +15,27 @@ from psycopg2.sql import SQL, Composable, Identifier
 
 from migrator.errors import RolesError
 from migrator.events import RolesRequest
-from migrator.managed_roles import create_role, read_roles, refuse_unmanaged, roles_of_other_databases
+from migrator.managed_roles import create_role, read_roles, reject_unmanaged, roles_of_other_databases
 
-# The schema of temporary objects comes last: unless it is named, PostgreSQL searches it first.
+# The schema of temporary objects comes last. PostgreSQL searches it first if the path does not name it.
 SEARCH_PATH = "pg_catalog,pg_temp"
-# One role setup at a time in a database; the key has no meaning of its own.
+# One role setup at a time in a database. The number is arbitrary.
 _LOCK_KEY = 0x526F6C6573
-_FIRST_VERSION_WITH_MEMBERSHIP_OPTIONS = 160000
+_FIRST_MAJOR_VERSION_WITH_MEMBERSHIP_OPTIONS = 16
 
 logger = Logger(child=True)
 
 
-def converge(connection: Connection, request: RolesRequest, old: RolesRequest | None = None) -> None:
-    """Make the roles what `request` asks for, in one transaction; `old` names the roles to lock out if gone.
+def reconcile(connection: Connection, request: RolesRequest, old: RolesRequest | None = None) -> None:
+    """Create and change roles as `request` says, in one transaction. Revoke the login of roles that only `old` has.
 
-    A role that is no longer listed keeps existing, since it may be named in the schema's privileges, but loses its
-    login. Raises RolesError or psycopg2.Error; then nothing has changed.
+    Such a role is not dropped, because privileges in the schema may refer to it. Raises RolesError or psycopg2.Error.
+    Then nothing has changed.
     """
     with connection, connection.cursor() as cursor:
-        _pin_settings(cursor)
+        _fix_settings(cursor)
         cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-        token_only = _logs_in_by_token_only(cursor)
+        was_member = _is_member_of_rds_iam(cursor)
         managed = _create_missing(cursor, request)
         database = _database(cursor)
         if request.revoke_public:
@@ -43,17 +43,17 @@ def converge(connection: Connection, request: RolesRequest, old: RolesRequest | 
         _set_up_owner(cursor, request.owner, database)
         for login in request.logins:
             if login in managed:
-                _open_login(cursor, login)
+                _grant_login(cursor, login)
             _run(cursor, "GRANT CONNECT ON DATABASE {} TO {}", database, login)
-        _let_work_as(cursor, request.migrator, request.owner, database)
+        _grant_owner(cursor, request.migrator, request.owner, database)
         if old:
-            _retire(cursor, request, old, database)
+            _revoke_removed(cursor, request, old, database)
         _warn_if_public_may_create(cursor)
-        if _logs_in_by_token_only(cursor) and not token_only:
+        if _is_member_of_rds_iam(cursor) and not was_member:
             raise RolesError("the master user would become a member of rds_iam and lose its password login")
 
 
-def _pin_settings(cursor: Cursor) -> None:
+def _fix_settings(cursor: Cursor) -> None:
     cursor.execute(f"SET LOCAL search_path TO {SEARCH_PATH}")
     if _has_membership_options(cursor):
         # Otherwise the master user might become a member of the roles that it creates, and so of rds_iam.
@@ -61,9 +61,9 @@ def _pin_settings(cursor: Cursor) -> None:
 
 
 def _create_missing(cursor: Cursor, request: RolesRequest) -> set[str]:
-    """Create the roles that do not exist; return those of the requested roles that may be changed."""
+    """Create the roles that do not exist. Return the roles of the request that may be changed."""
     roles = read_roles(cursor, request.roles)
-    refuse_unmanaged(request, roles)
+    reject_unmanaged(request, roles)
     for name in request.roles:
         if name not in roles:
             create_role(cursor, name)
@@ -72,7 +72,7 @@ def _create_missing(cursor: Cursor, request: RolesRequest) -> set[str]:
 
 def _revoke_public(cursor: Cursor, database: str) -> None:
     _run(cursor, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
-    # Up to PostgreSQL 14 everybody could create in `public`, and a database upgraded from there still allows it.
+    # Up to PostgreSQL 14 every role could create objects in `public`. An upgraded database still allows it.
     _run(cursor, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
 
 
@@ -82,32 +82,33 @@ def _set_up_owner(cursor: Cursor, owner: str, database: str) -> None:
     _run(cursor, "GRANT USAGE, CREATE ON SCHEMA public TO {}", owner)
 
 
-def _open_login(cursor: Cursor, login: str) -> None:
+def _grant_login(cursor: Cursor, login: str) -> None:
     _run(cursor, "ALTER ROLE {} LOGIN INHERIT PASSWORD NULL", login)
     _run(cursor, "GRANT rds_iam TO {}" + _membership_options(cursor, "INHERIT TRUE"), login)
 
 
-def _let_work_as(cursor: Cursor, migrator: str, owner: str, database: str) -> None:
+def _grant_owner(cursor: Cursor, migrator: str, owner: str, database: str) -> None:
     _run(cursor, "GRANT {} TO {}" + _membership_options(cursor, "INHERIT TRUE, SET TRUE"), owner, migrator)
-    # What the migrator creates belongs to the owner, so that another migrator can change it.
+    # Objects that the migrator creates belong to the owner, so that another migrator can change them.
     _run(cursor, "ALTER ROLE {} IN DATABASE {} SET role = {}", migrator, database, owner)
 
 
 def _membership_options(cursor: Cursor, options: str) -> str:
-    """Return the clause that also repairs a membership that exists with other options."""
+    """Return the clause that also corrects the options of an existing membership."""
     return f" WITH {options}" if _has_membership_options(cursor) else ""
 
 
 def _has_membership_options(cursor: Cursor) -> bool:
-    version: int = cursor.connection.server_version
-    return version >= _FIRST_VERSION_WITH_MEMBERSHIP_OPTIONS
+    major_version: int = cursor.connection.server_version // 10_000
+    return major_version >= _FIRST_MAJOR_VERSION_WITH_MEMBERSHIP_OPTIONS
 
 
-def _retire(cursor: Cursor, request: RolesRequest, old: RolesRequest, database: str) -> None:
-    # After a role setup that failed, the rollback's old properties may name roles that were never created, or that
-    # belong to another owner.
+def _revoke_removed(cursor: Cursor, request: RolesRequest, old: RolesRequest, database: str) -> None:
+    """Revoke the login and the privileges of the roles that only `old` has."""
+    # After a failed role setup, the old properties of the rollback may name roles that were not created or are not
+    # managed.
     managed = {name for name, role in read_roles(cursor, old.roles).items() if role.managed}
-    # Another stack may use the same roles for its database on this server: it goes on doing so.
+    # Another stack may use the same roles for its database on this server. These keep their login.
     elsewhere = roles_of_other_databases(cursor)
     if old.owner != request.owner and old.owner in managed:
         _hand_over(cursor, old.owner, request.owner)
@@ -133,13 +134,13 @@ def _warn_if_public_may_create(cursor: Cursor) -> None:
     cursor.execute("SELECT pg_catalog.has_schema_privilege('public', 'public', 'CREATE')")
     if cursor.fetchall() == [(True,)]:
         logger.warning(
-            "every role may create objects in schema public, and the migrator may execute them unintentionally: "
+            "every role may create objects in the schema public, and the migrator may execute them unintentionally: "
             "run REVOKE CREATE ON SCHEMA public FROM PUBLIC"
         )
 
 
-def _logs_in_by_token_only(cursor: Cursor) -> bool:
-    """Tell whether the user of this session is a member of rds_iam, which closes its password login."""
+def _is_member_of_rds_iam(cursor: Cursor) -> bool:
+    """Return whether the user of this session is a member of rds_iam, which ends its login by password."""
     cursor.execute("SELECT pg_catalog.pg_has_role('rds_iam', 'USAGE')")
     ((member,),) = cursor.fetchall()
     return bool(member)

@@ -1,4 +1,4 @@
-"""Entry point of the role bootstrap, `Custom::DatabaseRoles`: the only function that may read the master secret."""
+"""Entry point of the role setup, `Custom::DatabaseRoles`, the only function that may read the master secret."""
 
 import json
 import os
@@ -6,18 +6,17 @@ from contextlib import closing
 
 import boto3
 import psycopg2
-from aws_lambda_powertools import Logger, Tracer, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.errors import EventError
 from migrator.events import Event, RolesRequest, request_type
-from migrator.failure import brief, fail_briefly
-from migrator.roles import SEARCH_PATH, converge
-from migrator.rollback import is_rolling_back
-from rds_iam.connection import is_refused_login, open_connection, retry_connect
+from migrator.reporting import count, redacted, report_failure
+from migrator.roles import SEARCH_PATH, reconcile
+from migrator.stack_status import is_rolling_back
+from rds_iam.connection import is_rejected_login, open_connection, retry_connect
 from rds_iam.deadline import Deadline
 from rds_iam.errors import SettingsError
 from rds_iam.settings import DatabaseSettings
@@ -25,9 +24,9 @@ from rds_iam.token import generate_token
 
 PHYSICAL_ID = "database-roles"
 _RESERVE_SECONDS = 10.0
-# A rollback does not wait for a server that is down, or for another session's locks.
+# A rollback does not wait for a server that is down, or for locks of other sessions.
 _ROLLBACK_SECONDS = 10.0
-# 2 attempts, each up to 5 s to connect and 5 s to read: without an answer, the function would be killed in a rollback.
+# 2 attempts, each with up to 5 s to connect and 5 s to read: a rollback must end before the function is killed.
 _SECRETS_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
 
 logger = Logger()
@@ -37,8 +36,8 @@ tracer = Tracer(auto_patch=False)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Event, context: LambdaContext) -> dict[str, str]:
-    """Set up the roles; a Delete leaves them, since they own and use what is in the database."""
-    with fail_briefly("roles not set up", logger, metric="RolesFailed"):
+    """Set up the roles. A Delete leaves them, because they own and use the objects in the database."""
+    with report_failure("roles not set up", logger, metric="RolesFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         if is_rolling_back(event):
@@ -49,27 +48,26 @@ def handler(event: Event, context: LambdaContext) -> dict[str, str]:
 
 
 def _set_up_if_possible(event: Event) -> None:
-    """Set up the roles of the deployment that is restored, but never fail: a failed rollback leaves the stack stuck."""
+    """Set up the roles of the restored deployment if possible: a failed rollback leads to UPDATE_ROLLBACK_FAILED."""
     try:
         _set_up(event, Deadline.after(_ROLLBACK_SECONDS))
     except Exception as exc:  # noqa: BLE001 - the database may be in any state
-        logger.warning("roles not set up in this rollback", extra={"error": brief(exc)})
-        with single_metric(name="RollbackWithoutDatabase", unit=MetricUnit.Count, value=1):
-            pass  # written on leaving the block
+        logger.warning("roles not set up in this rollback", extra={"error": redacted(exc)})
+        count("RollbackWithoutDatabase")
 
 
 def _set_up(event: Event, deadline: Deadline) -> None:
     request = RolesRequest.from_event(event)
     old = _previous(event, request) if request_type(event) == "Update" else None
     with closing(_connect_as_master(DatabaseSettings.from_environment(os.environ), deadline)) as connection:
-        converge(connection, request, old)
+        reconcile(connection, request, old)
     logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins})
 
 
 def _previous(event: Event, request: RolesRequest) -> RolesRequest | None:
-    """Read what was asked for before, if that was for the same database.
+    """Return the request of the previous deployment, or None if that was for another database.
 
-    Malformed properties were refused, so that nothing of them has to be taken back.
+    Also returns None for malformed properties: they were rejected, so nothing has to be revoked.
     """
     try:
         old = RolesRequest.from_event(event, "OldResourceProperties")
@@ -79,9 +77,9 @@ def _previous(event: Event, request: RolesRequest) -> RolesRequest | None:
 
 
 def _connect_as_master(settings: DatabaseSettings, deadline: Deadline) -> Connection:
-    """Log in by password, or by token where the master user was made a member of rds_iam, until the deadline.
+    """Log in with the password, or with a token if the master user is a member of rds_iam. Retry until the deadline.
 
-    The session starts with a safe search path, whatever was set for the role or the database.
+    The session starts with a safe search path, whatever the settings of the role or the database are.
     """
     password = _master_password()
 
@@ -96,7 +94,7 @@ def _connect_as_master(settings: DatabaseSettings, deadline: Deadline) -> Connec
         try:
             return log_in_with(password)
         except psycopg2.OperationalError as exc:
-            if not is_refused_login(exc):
+            if not is_rejected_login(exc):
                 raise
             return log_in_with(generate_token(settings))
 
@@ -106,6 +104,6 @@ def _connect_as_master(settings: DatabaseSettings, deadline: Deadline) -> Connec
 def _master_password() -> str:
     arn = os.environ.get("MASTER_SECRET_ARN")
     if not arn:
-        raise SettingsError("bad environment: MASTER_SECRET_ARN is not set")
+        raise SettingsError("MASTER_SECRET_ARN must be set (got nothing)")
     secret = boto3.client("secretsmanager", config=_SECRETS_CONFIG).get_secret_value(SecretId=arn)
     return str(json.loads(secret["SecretString"])["password"])

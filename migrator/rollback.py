@@ -1,33 +1,49 @@
-"""Tell the Update that CloudFormation sends as a rollback from the Update of a new deployment.
+"""Handle the rollback of a deployment: leave the schema as it is, and stop upgrades that are still running.
 
-The event of a rollback looks like any other Update. Only the status of the stack tells them apart:
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes
+Never fails, whatever the state of the database: a failed rollback leaves the stack in UPDATE_ROLLBACK_FAILED.
 """
 
-import boto3
+from contextlib import closing
+
+import psycopg2
 from aws_lambda_powertools import Logger
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from migrator.events import Event
-
-# A rollback must not wait long for this answer: 2 attempts, each up to 5 s to connect and 5 s to read.
-_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
+from migrator import divergence
+from migrator.cancellation import cancel
+from migrator.decision import Decision
+from migrator.events import UpgradeRequest
+from migrator.manifest import Manifest
+from migrator.migration_log import read_log, totals
+from migrator.reporting import count
+from migrator.session import Connect, read_heads
+from migrator.upgrade_context import Outcome
+from rds_iam.errors import RdsIamError
 
 logger = Logger(child=True)
 
 
-def is_rolling_back(event: Event) -> bool | None:
-    """Return whether the stack that sent the event is rolling back; None if CloudFormation does not tell.
+def roll_back(request: UpgradeRequest, manifest: Manifest, connect: Connect) -> Outcome:
+    """Stop the upgrades of the failed deployment, and return the state of the schema, which is not changed.
 
-    Needs `cloudformation:DescribeStacks` on the stack.
+    Returns an outcome without heads if the database cannot be reached.
     """
-    if event.get("RequestType") != "Update":
-        return False  # a rollback sends Updates and Deletes, and a Delete changes nothing here
     try:
-        stacks = boto3.client("cloudformation", config=_CONFIG).describe_stacks(StackName=str(event["StackId"]))
-        status: str = stacks["Stacks"][0]["StackStatus"]
-    except (BotoCoreError, ClientError) as exc:
-        logger.warning("the status of the stack cannot be read", extra={"error": str(exc)})
-        return None
-    return "ROLLBACK" in status
+        with closing(connect()) as connection:
+            cancel(connection, request.stack_id)
+            heads = read_heads(connection)
+            ahead = divergence.ahead(heads, manifest, read_log(connection), request.old_revisions)
+            decision = Decision.STAY_AHEAD if ahead else Decision.ROLLBACK
+            return Outcome(decision, heads, totals=totals(connection, request), ahead=ahead)
+    except (psycopg2.Error, RdsIamError) as exc:
+        logger.warning("the database cannot be reached during the rollback", extra={"error": str(exc)})
+        count("RollbackWithoutDatabase")
+        return Outcome(Decision.ROLLBACK, frozenset())
+
+
+def stop_upgrades(stack_id: str, connect: Connect) -> None:
+    """Stop the upgrades of a stack that is deleted, if the database can be reached."""
+    try:
+        with closing(connect()) as connection:
+            cancel(connection, stack_id)
+    except (psycopg2.Error, RdsIamError) as exc:
+        logger.warning("the database cannot be reached during the deletion", extra={"error": str(exc)})

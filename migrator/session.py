@@ -1,11 +1,9 @@
-"""The session that looks and holds the lock: never the connection that revisions run on."""
+"""The session that reads the state of the database and holds the lock. Revisions never run on it."""
 
 from collections.abc import Callable
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
-
-from migrator.server_errors import translated
 
 _HAS_TABLES = """
 SELECT EXISTS (
@@ -15,22 +13,26 @@ SELECT EXISTS (
 )
 """
 
+type Connect = Callable[[], Connection]
 
-def open_session(connect: Callable[[], Connection]) -> Connection:
-    """Return a session in autocommit that works as its login, not as the owner."""
+
+def open_session(connect: Connect) -> Connection:
+    """Return a session in autocommit that works as its login, not as the owner. Raises psycopg2.Error.
+
+    A session may see what other sessions of its own user run, and may cancel them. The owner is another user.
+    """
     session = connect()
     session.autocommit = True
-    with translated("the upgrade was interrupted"), session.cursor() as cursor:
-        # A session may see of another session only what its own user runs.
+    with session.cursor() as cursor:
         cursor.execute("SET ROLE NONE")
     return session
 
 
 def read_heads(session: Connection) -> frozenset[str]:
-    """Return the revisions of the database: no revision before the first upgrade, several between branches.
+    """Return the heads of the database: no revision before the first upgrade, several between branches.
 
-    Returns no revision either if env.py has put the version table elsewhere, or if the table is of another form; then
-    Alembic is asked, under the lock.
+    Also returns no revision if env.py has put the version table elsewhere, or if the table has another form. Then the
+    heads are read by Alembic, under the lock.
     """
     try:
         with session.cursor() as cursor:
@@ -46,9 +48,10 @@ def read_heads(session: Connection) -> frozenset[str]:
 def has_tables(session: Connection) -> bool:
     """Return whether the database has a table besides the server's own, the migration log and Alembic's version table.
 
-    Alembic creates its version table when it is asked for the heads. The table may have any name, but not any column.
+    Alembic creates its version table when it reads the heads. The name of that table is free, the name of its column
+    is not.
     """
     with session.cursor() as cursor:
         cursor.execute(_HAS_TABLES)
-        ((answer,),) = cursor.fetchall()
-    return bool(answer)
+        ((has_tables,),) = cursor.fetchall()
+    return bool(has_tables)

@@ -1,4 +1,4 @@
-"""What the stack lets an operator choose about an upgrade."""
+"""The settings of an upgrade, from the function's environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,19 @@ from typing import Self
 
 from migrator.errors import MigratorError
 
-_NAME = "LOCK_TIMEOUT_SECONDS"
 _LONGEST_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class UpgradeSettings:
-    """`lock_timeout_seconds`: how long a statement may wait for a table, and everybody else behind it."""
+    """`lock_timeout_seconds` limits the wait of a statement for a table. Other sessions wait behind it meanwhile."""
 
     lock_timeout_seconds: float = 3.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings; raises MigratorError for a value that is none."""
-        value = environ.get(_NAME)
+        """Read the settings. Raises MigratorError for a malformed value."""
+        value = environ.get("LOCK_TIMEOUT_SECONDS")
         if value is None:
             return cls()
         try:
@@ -27,14 +26,16 @@ class UpgradeSettings:
         except ValueError:
             seconds = 0.0
         if not 0.0 < seconds <= _LONGEST_SECONDS:
-            raise MigratorError(f"bad environment: {_NAME} is {value!r}, allowed are numbers up to {_LONGEST_SECONDS}")
+            raise MigratorError(
+                f"LOCK_TIMEOUT_SECONDS must be a number above 0 and up to {_LONGEST_SECONDS} (got {value!r})"
+            )
         return cls(seconds)
 
-    def session(self) -> dict[str, str]:
+    def server_settings(self) -> dict[str, str]:
         """Return the server's settings for every session of an upgrade.
 
-        The server looks every 2 s whether the client of a long statement is still there, and after a minute of
-        silence whether that of an idle one is: a function that is killed says no goodbye.
+        A killed function does not close its session. The server looks for the client of a running statement every 2 s,
+        and ends an idle session a minute after its client has disappeared.
         """
         return {
             "lock_timeout": f"{int(self.lock_timeout_seconds * 1000)}ms",

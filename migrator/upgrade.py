@@ -1,7 +1,7 @@
-"""The upgrade: look, lock, bring to head; start over when the server went away.
+"""Upgrade the schema: read the heads, take the lock, apply the missing revisions. Start over after a lost connection.
 
-Alembic and SQLAlchemy are imported only where there is something to apply: a deployment without a new revision,
-which is most of them, starts in a third of the time.
+Imports Alembic and SQLAlchemy only if there is something to apply. Most deployments have no new revision, and start in
+a third of the time.
 """
 
 from contextlib import closing
@@ -10,60 +10,58 @@ from dataclasses import replace
 from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.database_errors import wrap_database_errors
+from migrator.decision import Decision, decide
 from migrator.errors import ConnectionLostError
-from migrator.events import UpgradeRequest
-from migrator.history import check_not_cancelled, read_log, totals
 from migrator.lock import upgrade_lock
 from migrator.manifest import Manifest
-from migrator.plan import Plan, plan
-from migrator.run import Outcome, Progress, Run
-from migrator.server_errors import translated
+from migrator.migration_log import check_not_cancelled, read_log, totals
 from migrator.session import open_session, read_heads
+from migrator.upgrade_context import Outcome, Progress, UpgradeContext
 from rds_iam.backoff import Backoff
 
 logger = Logger(child=True)
 
 
-def upgrade(run: Run) -> Outcome:
+def upgrade(context: UpgradeContext) -> Outcome:
     """Bring the database to the head of the project, as far as the deadline allows.
 
-    Every revision has a transaction of its own. Raises MigratorError or RdsIamError; what was applied until then stays
-    applied, and the next run goes on from there.
+    Every revision has a transaction of its own. Raises MigratorError or RdsIamError. Revisions that were applied before
+    the error stay applied, and the next upgrade continues after them.
     """
     progress = Progress()
     backoff = Backoff(first=0.5, longest=10.0)
-    manifest = Manifest.read(run.project)
+    manifest = Manifest.read(context.project)
     while True:
         try:
-            return _attempt(run, manifest, progress)
+            return _attempt(context, manifest, progress)
         except ConnectionLostError as exc:
-            logger.warning("the server went away, starting over", extra={"error": str(exc)})
+            logger.warning("the connection was lost, starting over", extra={"error": str(exc)})
             progress.retries += 1
-            if not backoff.pause(run.deadline):
+            if not backoff.pause(context.deadline):
                 raise
 
 
-def _attempt(run: Run, manifest: Manifest, progress: Progress) -> Outcome:
-    with closing(open_session(run.connect)) as session, translated("the upgrade was interrupted"):
-        check_not_cancelled(session, run.request)  # also when starting over: a rollback ends the session
+def _attempt(context: UpgradeContext, manifest: Manifest, progress: Progress) -> Outcome:
+    request = context.request
+    with wrap_database_errors("the upgrade was interrupted"), closing(open_session(context.connect)) as session:
+        check_not_cancelled(session, request)  # also when starting over: a rollback ends the session
         heads = read_heads(session)
-        if _is_at_head(session, heads, run.request, manifest):
-            outcome = progress.outcome(Plan.NOTHING, heads)
+        # Without the lock, and without Alembic. If the version table is elsewhere, `heads` is empty.
+        if heads == {request.head} and decide(heads, request, manifest, read_log(session)) is Decision.NOTHING:
+            outcome = progress.outcome(Decision.NOTHING, heads)
         else:
-            with upgrade_lock(session, run.deadline):
-                outcome = _upgrade_locked(session, run, manifest, progress)
-        return replace(outcome, totals=totals(session, run.request))
+            with upgrade_lock(session, context.deadline):
+                outcome = _upgrade_locked(session, context, manifest, progress)
+        return replace(outcome, totals=totals(session, request))
 
 
-def _is_at_head(session: Connection, heads: frozenset[str], request: UpgradeRequest, manifest: Manifest) -> bool:
-    """Look without a lock and without Alembic, whose version table may be elsewhere; raises HistoryError."""
-    return heads == {request.head} and plan(heads, request, manifest, read_log(session)) is Plan.NOTHING
-
-
-def _upgrade_locked(session: Connection, run: Run, manifest: Manifest, progress: Progress) -> Outcome:
+def _upgrade_locked(session: Connection, context: UpgradeContext, manifest: Manifest, progress: Progress) -> Outcome:
     # See the module's docstring for the imports.
     from migrator.locked_upgrade import LockedUpgrade  # noqa: PLC0415
-    from migrator.scripts import Scripts  # noqa: PLC0415
+    from migrator.revision_runner import RevisionRunner  # noqa: PLC0415
+    from migrator.revision_scripts import RevisionScripts  # noqa: PLC0415
 
-    with Scripts.opened(run.project, run.connect, run.deadline) as scripts:
-        return LockedUpgrade(session, scripts, manifest, run, progress).bring_to_head()
+    scripts = RevisionScripts(context.project)
+    with RevisionRunner.open(scripts, context.connect, context.deadline) as runner:
+        return LockedUpgrade(session, scripts, runner, manifest, context, progress).bring_to_head()

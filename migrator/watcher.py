@@ -1,12 +1,12 @@
-"""Watch the sessions of a run from a thread, on a session of its own, which is opened when it is first needed.
+"""Cancel statements that cannot end well, from a thread with a session of its own.
 
-It cancels a statement that outlasts the deadline (a revision may remove the server's limit), and a statement that waits
+Cancels a statement that runs past the deadline (a revision may remove the server's limit), and a statement that waits
 for a lock that the same thread holds on another session: that thread cannot release the lock while it waits.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -20,16 +20,15 @@ from psycopg2.extensions import (
 )
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.session import Connect, open_session
 from rds_iam.deadline import Deadline
 from rds_iam.errors import RdsIamError
 
 _POLL_SECONDS = 0.1
-# The server's limit on statements comes first: its error says more.
+# The server's limit on statements comes first, because its error is more precise.
 _GRACE_SECONDS = 1.0
 _REPEAT_SECONDS = 1.0
 _BLOCKERS = "SELECT pid FROM unnest(pg_blocking_pids(%s)) AS pid WHERE pid = ANY(%s)"
-
-type Connect = Callable[[], DbapiConnection]
 
 logger = Logger(child=True)
 
@@ -53,27 +52,31 @@ class _Session:
 
 
 @dataclass(frozen=True)
-class _Suspect:
-    """The pid of a session with a running statement, and the sessions that cannot go on before it has ended."""
+class _Candidate:
+    """A running statement that may have to be canceled.
+
+    `pid` is that of its session. `same_thread` are the pids of sessions that the thread cannot use before the statement
+    ends.
+    """
 
     pid: int
-    holders: list[int]
+    same_thread: list[int]
 
 
 class Watcher:
-    """Cancels statements of the run that cannot end well; `reason` says why the last one was canceled."""
+    """Watches the sessions of an upgrade. `reason` explains why the last statement was canceled."""
 
     def __init__(self, connect: Connect, deadline: Deadline) -> None:
         self.reason: str | None = None
         self._connect = connect
-        self._late_at = deadline.at + _GRACE_SECONDS
+        self._end = deadline.at + _GRACE_SECONDS
         self._sessions: dict[DbapiConnection, _Session] = {}
         self._changed = threading.Condition()
         self._is_stopped = False
 
     @contextmanager
     def watch(self, engine: sa.Engine) -> Iterator[None]:
-        """Watch the sessions that are in use of the engine's pool, until the block ends."""
+        """Watch the sessions of the engine's pool that are in use, until the block ends."""
         sa.event.listen(engine, "checkout", self._add)
         for event in ("checkin", "invalidate", "close"):
             sa.event.listen(engine, event, self._remove)
@@ -89,7 +92,7 @@ class Watcher:
             self.close_sessions()
 
     def close_sessions(self) -> None:
-        """Close the sessions that are still in use: a revision that failed may have left one, and its locks, behind."""
+        """Close the sessions that are still in use. A failed revision may not have closed one that holds locks."""
         with self._changed:
             sessions = list(self._sessions.values())
         for session in sessions:
@@ -108,71 +111,63 @@ class Watcher:
                 self._sessions.pop(connection, None)
 
     def _run(self) -> None:
-        while suspects := self._wait():
+        while candidates := self._wait():
             try:
-                with closing(_open(self._connect)) as own:
-                    while suspects:
-                        self._look(own, suspects)
-                        suspects = self._wait()
+                with closing(open_session(self._connect)) as session:
+                    while candidates:
+                        self._check(session, candidates)
+                        candidates = self._wait()
             except (psycopg2.Error, RdsIamError) as exc:
-                logger.warning("the sessions of the run cannot be watched", extra={"error": str(exc)})
+                logger.warning("the sessions of the upgrade cannot be watched", extra={"error": str(exc)})
 
-    def _wait(self) -> list[_Suspect]:
-        """Return the suspects as soon as there are any, or an empty list when the run is over."""
+    def _wait(self) -> list[_Candidate]:
+        """Wait until there are candidates and return them, or return an empty list when the block of `watch` ends."""
         with self._changed:
             while not self._is_stopped:
                 self._changed.wait(self._pause())
-                if suspects := self._suspects():
-                    return suspects
+                if candidates := self._candidates():
+                    return candidates
         return []
 
     def _pause(self) -> float:
         if len(self._sessions) > 1:
             return _POLL_SECONDS
-        left = self._late_at - time.monotonic()
+        left = self._end - time.monotonic()
         return left if left > 0 else _REPEAT_SECONDS
 
-    def _suspects(self) -> list[_Suspect]:
-        """Look at what the driver knows, without a round trip, while no session can be closed."""
-        is_late = time.monotonic() >= self._late_at
+    def _candidates(self) -> list[_Candidate]:
+        """Return the candidates according to the driver, without a round trip. Call it while `_changed` is held."""
+        is_late = time.monotonic() >= self._end
         sessions = () if self._is_stopped else tuple(self._sessions.values())
-        suspects = [
-            _Suspect(
-                active.pid, [held.pid for held in sessions if held.thread == active.thread and held.may_hold_locks]
+        candidates = [
+            _Candidate(
+                active.pid, [other.pid for other in sessions if other.thread == active.thread and other.may_hold_locks]
             )
             for active in sessions
             if active.is_active
         ]
-        return [suspect for suspect in suspects if is_late or suspect.holders]
+        return [candidate for candidate in candidates if is_late or candidate.same_thread]
 
-    def _look(self, own: DbapiConnection, suspects: list[_Suspect]) -> None:
-        for suspect in suspects:
-            if time.monotonic() >= self._late_at:
-                self._cancel(own, suspect.pid, "the time of this invocation is over, and the statement was canceled")
-            elif blockers := _blockers(own, suspect):
+    def _check(self, session: DbapiConnection, candidates: list[_Candidate]) -> None:
+        for candidate in candidates:
+            pid = candidate.pid
+            if time.monotonic() >= self._end:
+                self._cancel(session, pid, "the time of this invocation is over, and the statement was canceled")
+            elif blockers := _blockers(session, candidate):
                 self._cancel(
-                    own,
-                    suspect.pid,
-                    f"it waits on one connection (pid {suspect.pid}) for a lock that it holds on another"
+                    session,
+                    pid,
+                    f"it waits on one connection (pid {pid}) for a lock that it holds on another"
                     f" (pid {', '.join(blockers)}): use the connection of op.get_bind() for everything",
                 )
 
-    def _cancel(self, own: DbapiConnection, pid: int, reason: str) -> None:
-        self.reason = reason  # first, because the error that it explains may come at once
-        with own.cursor() as cursor:
+    def _cancel(self, session: DbapiConnection, pid: int, reason: str) -> None:
+        self.reason = reason  # first, because the error may arrive at once
+        with session.cursor() as cursor:
             cursor.execute("SELECT pg_cancel_backend(%s)", (pid,))
 
 
-def _open(connect: Connect) -> DbapiConnection:
-    connection = connect()
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        # As the role that logs in, not as the owner that it works as: only that role may cancel its sessions.
-        cursor.execute("SET ROLE NONE")
-    return connection
-
-
-def _blockers(own: DbapiConnection, suspect: _Suspect) -> list[str]:
-    with own.cursor() as cursor:
-        cursor.execute(_BLOCKERS, (suspect.pid, suspect.holders))
+def _blockers(session: DbapiConnection, candidate: _Candidate) -> list[str]:
+    with session.cursor() as cursor:
+        cursor.execute(_BLOCKERS, (candidate.pid, candidate.same_thread))
         return [str(pid) for (pid,) in cursor.fetchall()]

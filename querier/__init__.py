@@ -1,1 +1,1 @@
-"""What runs on the schedule: one row a day into `queries`."""
+"""The function that runs on the schedule: it writes one row a day into `queries`."""

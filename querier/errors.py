@@ -2,12 +2,12 @@
 
 
 class QuerierError(Exception):
-    """Root of everything this package raises."""
+    """The root of all errors of this package."""
 
 
 class EventError(QuerierError):
-    """The event does not say which day to write."""
+    """The event does not name the day to write."""
 
 
 class WriteError(QuerierError):
-    """The database was too busy to write the row; a later try can succeed."""
+    """The row could not be written in time. A later try may succeed."""

@@ -1,6 +1,6 @@
-"""The event that invokes the querier: it names the day to write.
+"""Read the day to write from the event that invokes the querier.
 
-The schedule sends the time that it was due at, so that a retry after midnight writes the same day. An operator sends
+The schedule sends the time at which it was due, so that a retry after midnight writes the same day. An operator sends
 the day that was missed.
 """
 
@@ -10,7 +10,7 @@ import reprlib
 
 from querier.errors import EventError
 
-# EventBridge Scheduler sends 2026-11-20T04:00:00Z. Without an offset, a time does not say which day it is in UTC.
+# EventBridge Scheduler sends 2026-11-20T04:00:00Z. The day in UTC of a time without an offset is unknown.
 _DAY_OR_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d))?", re.ASCII)
 _RULE = "a day such as '2026-11-20', or a time with its offset from UTC such as '2026-11-20T04:00:00Z'"
 _SHORT = reprlib.Repr(maxstring=100)
@@ -18,9 +18,9 @@ _USAGE = 'invoke the function with {"time": "2026-11-20"}, or with {} to write t
 
 
 def day_to_write(event: object) -> dt.date:
-    """Return the day in UTC that the key `time` of the event is in; an empty event means the current day.
+    """Return the day, in UTC, of the key `time` of the event, or the current day for an empty event.
 
-    Raises EventError for anything else: a misspelt key must not write the current day.
+    Raises EventError for any other event: a misspelt key must not write the current day.
     """
     if event == {}:
         return dt.datetime.now(dt.UTC).date()

@@ -21,7 +21,7 @@ tracer = Tracer(auto_patch=False)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: object, _context: LambdaContext) -> dict[str, object]:
-    """Write the row of the day that the event names, once; an error fails the invocation, so that Lambda retries it."""
+    """Write the row of the day that the event names, once. An error fails the invocation, and Lambda retries it."""
     day = day_to_write(event)
     settings = DatabaseSettings.from_environment(os.environ)
     deadline = Deadline.after(limits.LOGIN_SECONDS)
@@ -31,5 +31,5 @@ def handler(event: object, _context: LambdaContext) -> dict[str, object]:
     with single_metric(name="RowsWritten", unit=MetricUnit.Count, value=int(query.written)):
         pass  # written on leaving the block
     answer: dict[str, object] = {"id": query.id, "query_date": query.query_date.isoformat(), "written": query.written}
-    logger.info("row written" if query.written else "row exists, none written", extra={"query": answer})
+    logger.info("row written" if query.written else "row exists already", extra={"query": answer})
     return answer

@@ -1,4 +1,4 @@
-"""The limits on time of the querier's session, kept by the server, because a killed function cannot end its session."""
+"""The time limits of the querier's session. The server enforces them, because a killed function cannot."""
 
 from rds_iam.connection import CONNECT_TIMEOUT_SECONDS
 
@@ -6,12 +6,12 @@ LOGIN_SECONDS = 20.0
 LOCK_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 6.0
 IDLE_SECONDS = 60.0
-# The transaction's: lock, SELECT, INSERT, COMMIT.
+# The statements of the transaction: lock, SELECT, INSERT, COMMIT.
 _STATEMENTS = 4
 
 
 def longest_run_seconds() -> float:
-    """Return the longest time that a run can take until it gives up; the function's timeout must be longer.
+    """Return the longest time of a run in seconds. The timeout of the function must be longer.
 
     An attempt to log in may begin just before the time for logging in is over.
     """

@@ -1,4 +1,4 @@
-"""The rows of the table `queries`: one for each day."""
+"""Write the rows of the table `queries`, one for each day."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from querier.errors import WriteError
 
-# Advisory locks with two keys are apart from those with one, which the migrator uses. Spells "quer".
+# "quer" in ASCII. Advisory locks with two keys never collide with those with one key, which the migrator uses.
 LOCK_SPACE = 0x71756572
 
 
 @dataclass(frozen=True)
 class Query:
-    """A row of `queries`; `written` is false if the row existed before."""
+    """A row of `queries`. `written` is false if the row existed before."""
 
     id: int
     query_date: dt.date
@@ -23,22 +23,22 @@ class Query:
 
 
 def write_query(connection: Connection, query_date: dt.date) -> Query:
-    """Write the row of a day unless the table has one, and commit; return the row.
+    """Write the row of a day, unless the table has one, and commit. Return the row.
 
     The table has no unique constraint, so an advisory lock on the day keeps two invocations from writing it at the
     same moment. Raises WriteError if the table is locked for too long, or another psycopg2.Error. Then nothing is
     written.
     """
-    # The SELECT must see what was committed while this session waited for the lock. With a stricter isolation level,
-    # which a database or a role can have as its default, it would read a snapshot that is older than the lock.
+    # The SELECT must see rows that were committed while this session waited for the lock. A stricter isolation level,
+    # which may be the default of a database or a role, would read a snapshot that is older than the lock.
     connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
     try:
         with connection:
             return _write(connection, query_date)
     except (errors.LockNotAvailable, errors.QueryCanceled) as exc:
         raise WriteError(
-            f"no row written for {query_date}: the table queries was locked or too slow "
-            f"({exc.pgcode}: {exc.diag.message_primary}); the schedule's runs are tried again, after that see "
+            f"no row was written for {query_date}, because the table queries was locked or too slow "
+            f"({exc.pgcode}: {exc.diag.message_primary}): Lambda retries the run; if all retries fail, see "
             "'the table queries was locked' in docs/runbook.md"
         ) from exc
 

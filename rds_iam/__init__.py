@@ -1,1 +1,1 @@
-"""What every function shares: settings, IAM tokens, and verified connections to the database."""
+"""The parts that all functions share: settings, IAM tokens, and verified connections to the database."""

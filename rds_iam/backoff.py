@@ -1,4 +1,4 @@
-"""Growing, jittered pauses, so that those who failed together do not come back together."""
+"""Pause between tries. The pauses grow and have jitter, so that clients that failed together do not retry together."""
 
 import random
 import time
@@ -9,14 +9,14 @@ from rds_iam.deadline import Deadline
 
 @dataclass
 class Backoff:
-    """Pauses between `first` and `longest` seconds, each twice the one before, less up to half of it by chance."""
+    """Pauses between `first` and `longest` seconds. Each is twice the previous one, less up to half at random."""
 
     first: float
     longest: float
     tries: int = 0
 
     def pause(self, deadline: Deadline) -> bool:
-        """Sleep, unless the deadline would pass meanwhile; tell whether there is time for another try."""
+        """Sleep, and return whether there is time for another try. Does not sleep past the deadline."""
         self.tries += 1
         seconds = min(self.first * 2 ** (self.tries - 1), self.longest)
         if deadline.seconds_left <= seconds:

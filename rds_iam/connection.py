@@ -1,4 +1,4 @@
-"""Connections to the database: by IAM token, over TLS that verifies the server, retried until a deadline."""
+"""Connect to the database with an IAM token, over TLS that verifies the server. Retry until a deadline."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,18 +14,18 @@ from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
 
 CONNECT_TIMEOUT_SECONDS = 10
-# IAM takes seconds, rarely minutes, to honour a new policy everywhere, and RDS refuses logins until then:
+# A new policy takes effect after seconds, rarely minutes, and RDS rejects logins until then:
 # https://github.com/DataDog/stratus-red-team/pull/358, https://github.com/gravitational/teleport/issues/17972
-REFUSED_LOGIN_RETRY_SECONDS = 120.0
-# A failover of RDS takes one or two minutes; a server that stays away longer is stopped, or cannot be reached at all:
+REJECTED_LOGIN_RETRY_SECONDS = 120.0
+# A failover of RDS takes one or two minutes. A server that is away for longer is stopped, or cannot be reached at all:
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZSingleStandby.html
 UNREACHABLE_RETRY_SECONDS = 180.0
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
-# psycopg2 gives no SQLSTATE for an attempt to connect, only libpq's and the server's words.
+# psycopg2 has no SQLSTATE for a failed connection, only the message of libpq or the server.
 _PERMANENT = re.compile(r"certificate|does not exist|invalid (connection option|value)", re.IGNORECASE)
-_REFUSED_LOGIN = re.compile(r"authentication failed|pg_hba\.conf", re.IGNORECASE)
+_REJECTED_LOGIN = re.compile(r"authentication failed|pg_hba\.conf", re.IGNORECASE)
 
 
 def connect(
@@ -35,11 +35,11 @@ def connect(
     application_name: str,
     server_settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Connection:
-    """Log in with a token, a new one for each attempt; `server_settings` are the session's defaults.
+    """Log in with a token, a new one for each attempt. `server_settings` are the session's defaults.
 
-    Raises ConnectError when the deadline passes, and at once for what no retry mends (a certificate that does
-    not verify, a database that is not there). A server that cannot be reached is tried for 3 minutes at most, and
-    refused logins for 2 minutes.
+    Raises ConnectError after the deadline, and at once for permanent errors (a certificate that cannot be verified, a
+    database that does not exist). Retries for up to 3 minutes if the server cannot be reached, and for up to 2 minutes
+    if it rejects the login.
     """
 
     def attempt() -> Connection:
@@ -60,7 +60,7 @@ def open_connection(
     application_name: str,
     server_settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Connection:
-    """Open one connection; raises psycopg2.OperationalError when that fails."""
+    """Open one connection. Raises psycopg2.OperationalError."""
     return psycopg2.connect(
         host=settings.host,
         port=settings.port,
@@ -79,21 +79,21 @@ def open_connection(
     )
 
 
-def retry_connect(attempt: Callable[[], Connection], deadline: Deadline, whom: str) -> Connection:
-    """Call `attempt` until it returns a connection, with growing, jittered pauses; see `connect` for the errors."""
-    refused_until = deadline.sooner(REFUSED_LOGIN_RETRY_SECONDS)
+def retry_connect(attempt: Callable[[], Connection], deadline: Deadline, login: str) -> Connection:
+    """Call `attempt` until it returns a connection, with growing pauses. Raises ConnectError as `connect` does."""
+    rejected_until = deadline.sooner(REJECTED_LOGIN_RETRY_SECONDS)
     unreachable_until = deadline.sooner(UNREACHABLE_RETRY_SECONDS)
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return attempt()
         except psycopg2.OperationalError as exc:
-            words = " ".join(str(exc).split())
-            until = refused_until if is_refused_login(exc) else unreachable_until
-            if _PERMANENT.search(words) or not backoff.pause(until):
-                raise ConnectError(f"cannot log in as {whom}: {words}") from exc
+            message = " ".join(str(exc).split())
+            until = rejected_until if is_rejected_login(exc) else unreachable_until
+            if _PERMANENT.search(message) or not backoff.pause(until):
+                raise ConnectError(f"cannot log in as {login}: {message}") from exc
 
 
-def is_refused_login(exc: psycopg2.OperationalError) -> bool:
-    """Tell a server that refused the login from one that could not be reached."""
-    return bool(_REFUSED_LOGIN.search(str(exc)))
+def is_rejected_login(exc: psycopg2.OperationalError) -> bool:
+    """Return whether a server has rejected the login. Any other failure means that it could not be reached."""
+    return bool(_REJECTED_LOGIN.search(str(exc)))

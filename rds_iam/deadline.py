@@ -1,4 +1,4 @@
-"""A point in time that work must not pass."""
+"""The point in time at which work must have ended."""
 
 import time
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Deadline:
-    """An instant of the monotonic clock, in seconds."""
+    """A time of the monotonic clock, in seconds."""
 
     at: float
 
     @classmethod
     def after(cls, seconds: float) -> Self:
-        """Return the deadline that many seconds from now."""
+        """Return the deadline in that many seconds."""
         return cls(time.monotonic() + seconds)
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the deadline, never below zero."""
+        """The seconds until the deadline, or 0 after it."""
         return max(0.0, self.at - time.monotonic())
 
     def sooner(self, seconds: float) -> "Deadline":
-        """Return the earlier of this deadline and one that many seconds from now."""
+        """Return the earlier of this deadline and the one in that many seconds."""
         return min(self, Deadline.after(seconds), key=lambda deadline: deadline.at)

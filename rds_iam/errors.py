@@ -2,12 +2,12 @@
 
 
 class RdsIamError(Exception):
-    """Root of everything this package raises."""
+    """The root of all errors of this package."""
 
 
 class SettingsError(RdsIamError):
-    """The environment of the function is incomplete or malformed."""
+    """A setting in the environment of the function is missing or malformed."""
 
 
 class ConnectError(RdsIamError):
-    """The database could not be reached, or refused the login, until the deadline."""
+    """The database could not be reached, or rejected the login, until the deadline."""

@@ -1,4 +1,4 @@
-"""RDS IAM tokens, signed in the process: no network call, and none of a full client's start-up cost."""
+"""Sign RDS IAM tokens in the process, without a network call and without the start-up time of a full client."""
 
 import os
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ TOKEN_SECONDS = 900
 def generate_token(settings: DatabaseSettings, environ: Mapping[str, str] = os.environ) -> str:
     """Return a token for one login: a pre-signed URL without its scheme, over 1 KB long.
 
-    Signs with the credentials that Lambda puts into the environment; raises SettingsError without them.
+    Signs with the credentials that Lambda puts into the environment. Raises SettingsError if there are no credentials.
     """
     request = AWSRequest(
         method="GET",
@@ -29,11 +29,7 @@ def generate_token(settings: DatabaseSettings, environ: Mapping[str, str] = os.e
 
 
 def _credentials(environ: Mapping[str, str]) -> Credentials:
-    missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not environ.get(name)]
-    if missing:
-        raise SettingsError(f"no credentials to sign a token with: {' and '.join(missing)} not set")
-    return Credentials(
-        environ["AWS_ACCESS_KEY_ID"],
-        environ["AWS_SECRET_ACCESS_KEY"],
-        environ.get("AWS_SESSION_TOKEN") or None,
-    )
+    access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    if not access_key or not secret_key:
+        raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set to sign a token (got nothing)")
+    return Credentials(access_key, secret_key, environ.get("AWS_SESSION_TOKEN") or None)

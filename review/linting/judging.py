@@ -10,7 +10,7 @@ from review.linting.advice import ADVICE
 from review.linting.pieces import Part, Piece, parts, piece, up_to_last_outside
 from review.rendering import Rendered
 
-# The migrator sets both for every session: migrator/settings.py and migrator/statements.py.
+# The migrator sets both for every session: migrator/settings.py and migrator/statement_limit.py.
 SWITCHED_OFF = {"require-lock-timeout", "require-statement-timeout"}
 ROBUST = "prefer-robust-stmts"
 SYNTAX_ERROR = "syntax-error"

@@ -164,6 +164,7 @@ def test_the_role_setup_has_the_time_to_wait_for_an_unreachable_server(dev: Synt
 def test_a_function_that_calls_apis_of_aws_has_the_time_for_two_attempts_of_ten_seconds(
     prod: Synthesized, function: str
 ) -> None:
+    """Two attempts, each with 5 s to connect and 5 s to read: see `migrator.stack_status`."""
     assert prod.function(function)["Timeout"] >= 60
 
 

@@ -14,7 +14,7 @@ from tests.postgres.servers import Cluster
 
 def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     """Make the environment that of the migrator with a project in its zip, and shorten its patience."""
-    monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "REJECTED_LOGIN_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(connection, "UNREACHABLE_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(upgrade_handler, "_ROLLBACK_SECONDS", 0.3)
     become(monkeypatch, cluster, "migrator")

@@ -30,12 +30,12 @@ import pytest
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
-from migrator.cancellation import roll_back
 from migrator.events import RolesRequest, UpgradeRequest
 from migrator.manifest import Manifest
-from migrator.roles import converge
-from migrator.run import Outcome, Run
+from migrator.roles import reconcile
+from migrator.rollback import roll_back
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_alembic.assets.migrator import project_files
 from rds_alembic.revisions.alembic_project import AlembicProject
 from rds_iam.deadline import Deadline
@@ -112,7 +112,7 @@ def cluster(postgres: RunningPostgres) -> Cluster:
 @pytest.fixture
 def bootstrapped(cluster: Cluster) -> Cluster:
     with cluster.connect_as_master() as master:
-        converge(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
+        reconcile(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
     return cluster
 
 
@@ -141,7 +141,7 @@ def at_head(bootstrapped: Cluster, own_project: Path) -> None:
     project = AlembicProject.read(own_project)
     request = UpgradeRequest(project.migrations_digest, project.revisions)
     connect = partial(bootstrapped.connect_with_token, "migrator")
-    upgrade(Run(request, own_project, connect, Deadline.after(60)))
+    upgrade(UpgradeContext(request, own_project, connect, Deadline.after(60)))
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def run(bootstrapped: Cluster) -> Upgrade:
 
     def run(project: Project, *, seconds: float = 60.0, **request: Any) -> Outcome:
         connect = partial(bootstrapped.connect_with_token, "migrator")
-        return upgrade(Run(project.request(**request), project.folder, connect, Deadline.after(seconds)))
+        return upgrade(UpgradeContext(project.request(**request), project.folder, connect, Deadline.after(seconds)))
 
     return run
 

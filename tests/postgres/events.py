@@ -15,9 +15,9 @@ def upgrade_event(
         "RequestId": str(uuid4()),
         "StackId": STACK_ID,
         "PhysicalResourceId": "alembic-upgrade",
-        "ResourceProperties": {"ScriptsDigest": request.scripts_digest, "Revisions": list(request.revisions)},
+        "ResourceProperties": {"MigrationsDigest": request.migrations_digest, "Revisions": list(request.revisions)},
     }
     if kind == "Update":
-        event["OldResourceProperties"] = {"ScriptsDigest": "0" * 64, "Revisions": list(old)}
+        event["OldResourceProperties"] = {"MigrationsDigest": "0" * 64, "Revisions": list(old)}
         event["RollingBack"] = False
     return event | added

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import psycopg2
 
-import migrator.scripts  # noqa: F401 - loaded once, before the fork
+import migrator.revision_runner  # noqa: F401 - loaded once, before the fork
 from migrator.events import UpgradeRequest
-from migrator.run import Run
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import UpgradeContext
 from rds_iam.deadline import Deadline
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
@@ -31,4 +31,4 @@ def upgrade_until_killed(
         sslrootcert=str(settings.ssl_root_cert),
     )
     interruption = Interruption(strike=kill_this_process, at=at, when=when)
-    upgrade(Run(request, folder, partial(interruption.connected, connect), Deadline.after(60)))
+    upgrade(UpgradeContext(request, folder, partial(interruption.connected, connect), Deadline.after(60)))

@@ -3,7 +3,7 @@
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.events import RolesRequest
-from migrator.roles import converge
+from migrator.roles import reconcile
 from tests.postgres.servers import Cluster
 
 REQUEST = RolesRequest("app_owner", "migrator", ("querier",))
@@ -12,7 +12,7 @@ REQUEST = RolesRequest("app_owner", "migrator", ("querier",))
 def set_up_roles(cluster: Cluster, request: RolesRequest = REQUEST, old: RolesRequest | None = None) -> None:
     """Run the role setup as the master user."""
     with cluster.connect_as_master() as master:
-        converge(master, request, old)
+        reconcile(master, request, old)
 
 
 def run(connection: Connection, *statements: str) -> list[tuple[object, ...]]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.run import Outcome, Run
 from migrator.settings import UpgradeSettings
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
@@ -35,9 +35,9 @@ def run(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
 
     def run(project: Project, *, seconds: float = 60.0, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> Outcome:
         deadline = Deadline.after(seconds)
-        session = UpgradeSettings(lock_timeout).session()
+        session = UpgradeSettings(lock_timeout).server_settings()
         connect_now = partial(connect, settings, deadline, application_name="tests", server_settings=session)
-        return upgrade(Run(project.request(), project.folder, connect_now, deadline))
+        return upgrade(UpgradeContext(project.request(), project.folder, connect_now, deadline))
 
     return run
 

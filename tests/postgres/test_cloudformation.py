@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, event, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-import migrator.scripts  # noqa: F401 - loaded once, before the migrator's child processes
+import migrator.revision_runner  # noqa: F401 - loaded once, before the migrator's child processes
 from migrator import upgrade_handler
 from migrator.errors import MigratorError
 from tests.postgres.accidents import ACCIDENTS, become_migrator

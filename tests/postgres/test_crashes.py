@@ -18,8 +18,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from migrator import lock
 from migrator import upgrade as upgrade_module
 from migrator.events import UpgradeRequest
-from migrator.run import Run
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import UpgradeContext
 from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 from tests.postgres import interrupted_process
@@ -70,7 +70,11 @@ def chain(tmp_path: Path) -> Project:
 
 def run(cluster: Cluster, project: Project, interruption: Interruption) -> None:
     connect = partial(cluster.connect_with_token, "migrator")
-    upgrade(Run(project.request(), project.folder, partial(interruption.connected, connect), Deadline.after(SECONDS)))
+    upgrade(
+        UpgradeContext(
+            project.request(), project.folder, partial(interruption.connected, connect), Deadline.after(SECONDS)
+        )
+    )
 
 
 def uninterrupted(cluster: Cluster, project: Project) -> list[str]:

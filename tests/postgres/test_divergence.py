@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.decision import Decision
 from migrator.errors import HistoryError
-from migrator.plan import Plan
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, columns, recorded
@@ -51,8 +51,8 @@ def test_an_edited_revision_is_accepted_once_by_a_baseline(
 ) -> None:
     edit(deployed, "r2", "r2 int", "r2 text")
     outcome = run(deployed, baseline="r3")
-    assert (outcome.plan, outcome.applied) == (Plan.NOTHING, ())
-    assert run(deployed).plan is Plan.NOTHING
+    assert (outcome.decision, outcome.applied) == (Decision.NOTHING, ())
+    assert run(deployed).decision is Decision.NOTHING
     assert bootstrapped.admin(LOG)[3:] == [("r1", "baseline"), ("r2", "baseline"), ("r3", "baseline")]
     assert version(bootstrapped) == [("r3",)]
 
@@ -60,7 +60,7 @@ def test_an_edited_revision_is_accepted_once_by_a_baseline(
 def test_comments_docstrings_and_layout_may_be_edited(run: Upgrade, deployed: Project) -> None:
     path = deployed.path("r2")
     path.write_text(f'"""A docstring."""\n# a comment\n\n{path.read_text()}\n\n')
-    assert run(deployed).plan is Plan.NOTHING
+    assert run(deployed).decision is Decision.NOTHING
 
 
 def test_a_replaced_revision_is_rejected_although_the_head_is_the_same(run: Upgrade, deployed: Project) -> None:
@@ -69,6 +69,15 @@ def test_a_replaced_revision_is_rejected_although_the_head_is_the_same(run: Upgr
     deployed.add("r3", "ALTER TABLE t ADD r3 int")
     error = rejection(run, deployed)
     assert "Never applied: r2x. Applied, but not in this deployment: r2." in error
+
+
+def test_a_baseline_before_the_head_does_not_move_the_database_back(
+    run: Upgrade, deployed: Project, bootstrapped: Cluster
+) -> None:
+    edit(deployed, "r2", "r2 int", "r2 text")
+    outcome = run(deployed, baseline="r2")
+    assert (outcome.decision, outcome.heads) == (Decision.NOTHING, frozenset({"r3"}))
+    assert version(bootstrapped) == [("r3",)]
 
 
 @pytest.mark.parametrize("last", ["s1", "r3"], ids=["a new id", "the last id kept"])
@@ -82,7 +91,7 @@ def test_a_squashed_history_is_taken_over_by_a_baseline(
     assert run(squashed, baseline=last).applied == ("next",)
     assert version(bootstrapped) == [("next",)]
     assert "next" in columns(bootstrapped)
-    assert run(squashed).plan is Plan.NOTHING
+    assert run(squashed).decision is Decision.NOTHING
 
 
 def test_a_database_that_existed_before_is_taken_over_by_a_baseline(
@@ -102,7 +111,7 @@ def test_a_baseline_of_several_heads_becomes_one(run: Upgrade, project: Project,
         run(project, seconds=10)  # time for one revision
     squashed = Project(project.folder.parent / "squashed")
     squashed.add("s1", "CREATE TABLE t (id int, a int, b int)")
-    assert run(squashed, baseline="s1").plan is Plan.NOTHING
+    assert run(squashed, baseline="s1").decision is Decision.NOTHING
     assert version(bootstrapped) == [("s1",)]
 
 
@@ -116,7 +125,7 @@ def test_a_baseline_is_recorded_in_a_version_table_elsewhere(
     squashed = Project(tmp_path / "squashed")
     squashed.configure("version_table='my_versions'")
     squashed.add("s1", "CREATE TABLE t (id int, r2 int, r3 int)")
-    assert run(squashed, baseline="s1").plan is Plan.NOTHING
+    assert run(squashed, baseline="s1").decision is Decision.NOTHING
     assert bootstrapped.admin("SELECT version_num FROM my_versions") == [("s1",)]
 
 
@@ -133,8 +142,8 @@ def test_older_code_is_deployed_by_choice_and_the_way_forward_stays_open(
     older.add("r1", "CREATE TABLE t (id int)")
     assert "ahead by r2 (applied 20" in rejection(run, older, old=("r1", "r2", "r3"))
     outcome = run(older, old=("r1", "r2", "r3"), allow_ahead=["r3"])
-    assert (outcome.plan, outcome.ahead) == (Plan.STAY_AHEAD, ("r2", "r3"))
-    assert run(older, old=("r1",)).plan is Plan.STAY_AHEAD  # a later deployment with the same revisions
+    assert (outcome.decision, outcome.ahead) == (Decision.STAY_AHEAD, ("r2", "r3"))
+    assert run(older, old=("r1",)).decision is Decision.STAY_AHEAD  # a later deployment with the same revisions
     deployed.add("r4", "ALTER TABLE t ADD r4 int")
     assert run(deployed, old=("r1",)).applied == ("r4",)
 
@@ -156,7 +165,7 @@ def test_a_log_of_an_earlier_release_is_extended(run: Upgrade, deployed: Project
         ALTER TABLE alembic_history.revisions DROP event, DROP parents, DROP code_digest;
         DROP TABLE alembic_history.cancellations
     """)
-    assert run(deployed).plan is Plan.NOTHING
+    assert run(deployed).decision is Decision.NOTHING
     edit(deployed, "r2", "r2 int", "r2 text")  # not recognised: the old rows have no digest
     deployed.add("r4", "ALTER TABLE t ADD r4 int")
     assert run(deployed).applied == ("r4",)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 
-from migrator.plan import Plan
+from migrator.decision import Decision
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, recorded, refusal
@@ -184,7 +184,7 @@ def test_the_env_of_a_template_works_and_leaves_the_loggers_of_the_function_alon
     generic.env(env)
     generic.add("r2", body="import logging\nassert not logging.getLogger('a function of ours').disabled")
     assert run(generic).applied == ("r1", "r2")
-    assert run(generic).plan is Plan.NOTHING
+    assert run(generic).decision is Decision.NOTHING
     assert recorded(bootstrapped) == ["r1", "r2"]
     assert (root.level, root.handlers, own_logger.handlers) == before
     assert (own_logger.disabled, own_logger.level, own_logger.propagate) == (False, logging.DEBUG, False)

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from migrator.plan import Plan
+from migrator.decision import Decision
 from tests.postgres.projects import Project
 from tests.postgres.servers import SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
@@ -107,7 +107,7 @@ with context.config.attributes["connection"].engine.connect() as connection:
 """)
     project.add("r2", "ALTER TABLE t ADD name text")
     assert refusal(run, project) == (
-        "revision r1 ran but did not record itself in the version table:"
+        "revision r1 ran but is not recorded in the version table:"
         " env.py must use the connection in config.attributes['connection'] and commit"
     )
 
@@ -129,7 +129,7 @@ for schema in ("tenant1", "tenant2"):
         context.run_migrations()
 """)
     assert refusal(run, project) == (
-        "env.py runs the revisions more than once; allowed is one version table for a deployment"
+        "env.py must run the revisions once (got twice): one version table for a deployment"
     )
     assert bootstrapped.admin("SELECT to_regclass('tenant1.t')") == [(None,)]
 
@@ -152,7 +152,7 @@ def test_an_env_may_use_the_connection_in_its_own_way(
     project.add("r2", "ALTER TABLE t ADD name text")
     project.add("r3", body="with op.get_context().autocommit_block():\n    op.execute('CREATE INDEX i ON t (id)')")
     assert run(project).applied == ("r1", "r2", "r3")
-    assert run(project).plan is Plan.NOTHING
+    assert run(project).decision is Decision.NOTHING
     assert recorded(bootstrapped) == ["r1", "r2", "r3"]
 
 

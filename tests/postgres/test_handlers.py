@@ -23,7 +23,7 @@ UNCHANGED = {"RevisionsApplied": "0", "Invocations": "1", "Seconds": "0.000"}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "REJECTED_LOGIN_RETRY_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -133,15 +133,15 @@ def test_a_chain_that_takes_longer_than_an_invocation_says_not_yet(project: Proj
 
 @pytest.mark.parametrize("handler", [request_handler.on_event, upgrade_handler.is_complete, roles_handler.handler])
 @pytest.mark.parametrize("event", [{}, {"RequestType": "Burn"}, {"RequestType": "Create"}])
-def test_a_bad_event_is_refused(project: Project, handler: Any, event: dict[str, object]) -> None:
-    with pytest.raises(MigratorError, match=r"RequestType is|bad ResourceProperties"):
+def test_a_malformed_event_is_rejected(project: Project, handler: Any, event: dict[str, object]) -> None:
+    with pytest.raises(MigratorError, match=r"RequestType must be|bad ResourceProperties"):
         handler(event, Context())
 
 
-def test_a_bad_environment_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_environment_is_rejected(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PGHOST")
     monkeypatch.setenv("PGPORT", "5432x")
-    with pytest.raises(MigratorError, match="PGHOST is not set; PGPORT is '5432x', allowed are 1 to 65535"):
+    with pytest.raises(MigratorError, match=r"PGHOST must be set .*; PGPORT must be a number .* \(got '5432x'\)"):
         upgrade_handler.is_complete(upgrade_event(project), Context())
 
 

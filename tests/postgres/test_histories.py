@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from migrator.decision import Decision
 from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
-from migrator.plan import Plan
-from migrator.run import Run
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import UpgradeContext
 from rds_alembic.revisions.alembic_project import MANIFEST, AlembicProject
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
@@ -52,7 +52,7 @@ def test_a_version_table_elsewhere_is_upgraded_and_found_again(
 ) -> None:
     project.configure(options, before=MAKE_SCHEMA)
     assert run(project).applied == ("r1",)
-    assert (run(project).plan, run(project).applied) == (Plan.NOTHING, ())
+    assert (run(project).decision, run(project).applied) == (Decision.NOTHING, ())
     project.add("r2", "ALTER TABLE t ADD name text")
     assert run(project).applied == ("r2",)
     assert bootstrapped.admin(f"SELECT version_num FROM {table}") == [("r2",)]
@@ -72,7 +72,7 @@ def test_older_code_is_recognised_by_a_version_table_elsewhere(
     with pytest.raises(HistoryError, match="allow-ahead=r2"):
         run(project, old=("r1", "r2"))
     outcome = run(project, old=("r1", "r2"), allow_ahead=["r2"])
-    assert (outcome.plan, outcome.heads, outcome.ahead) == (Plan.STAY_AHEAD, frozenset({"r2"}), ("r2",))
+    assert (outcome.decision, outcome.heads, outcome.ahead) == (Decision.STAY_AHEAD, frozenset({"r2"}), ("r2",))
     newer.add("r3", "ALTER TABLE t ADD more text")
     assert run(newer, old=("r1",)).applied == ("r3",)
 
@@ -106,7 +106,7 @@ def test_a_version_table_of_somebody_else_is_not_taken_for_ours(
     bootstrapped.admin(foreign)
     project.configure(NAMED)
     assert run(project).applied == ("r1",)
-    assert run(project).plan is Plan.NOTHING
+    assert run(project).decision is Decision.NOTHING
 
 
 # Long and branched histories
@@ -162,7 +162,7 @@ def test_labelled_branches_are_merged_long_after_they_parted(
     project.add("after", "ALTER TABLE t ADD after int")
     assert run(project).applied == ("r1", "e1", "e2", "c1", "c2", "merged", "after")
     assert set(columns(bootstrapped)) >= {"e1", "e2", "c1", "c2", "after"}
-    assert run(project).plan is Plan.NOTHING
+    assert run(project).decision is Decision.NOTHING
 
 
 def test_a_history_with_two_beginnings_is_applied_across_their_dependency(
@@ -191,7 +191,9 @@ def test_several_heads_in_the_zip_are_refused_before_anything_is_applied(
 ) -> None:
     project.add("a", "ALTER TABLE t ADD a int", down="r1")
     project.add("b", "ALTER TABLE t ADD b int", down="r1")
-    assert refusal(run, project) == "2 heads in the function's zip: a, b; allowed is one, see alembic merge"
+    assert refusal(run, project) == (
+        "the function's zip must have one head (got 2: a, b): merge them with alembic merge"
+    )
     assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
 
 
@@ -243,7 +245,7 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     monkeypatch.chdir(project.folder)  # where a function runs
     connect = partial(bootstrapped.connect_with_token, "migrator")
     request = UpgradeRequest(history.migrations_digest, history.revisions)
-    assert upgrade(Run(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
+    assert upgrade(UpgradeContext(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
 
 
 # What revisions do on their connection, as well-known projects have it
@@ -267,7 +269,7 @@ def test_a_revision_may_commit_by_itself_to_leave_the_transaction(
     project.add("r2", body=f"op.execute('INSERT INTO t VALUES (2)')\n{leave}\n{index}")
     project.add("r3", "INSERT INTO t VALUES (3)")
     assert run(project).applied == ("r1", "r2", "r3")
-    assert run(project).plan is Plan.NOTHING
+    assert run(project).decision is Decision.NOTHING
     assert bootstrapped.admin("SELECT id FROM t ORDER BY id") == [(2,), (3,)]
     assert recorded(bootstrapped) == ["r1", "r2", "r3"]
 

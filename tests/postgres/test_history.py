@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.run import Outcome, Run
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import STACK_ID, Project
 from tests.postgres.servers import Cluster
@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Project:
 def run(cluster: Cluster, project: Project, request_id: str = "request 1", invocation: str = "one") -> Outcome:
     request = project.request(request_id=request_id)
     connect = partial(cluster.connect_with_token, "migrator")
-    return upgrade(Run(request, project.folder, connect, Deadline.after(60), invocation))
+    return upgrade(UpgradeContext(request, project.folder, connect, Deadline.after(60), invocation))
 
 
 def test_each_revision_leaves_a_row(project: Project, bootstrapped: Cluster) -> None:

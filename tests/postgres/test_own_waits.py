@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.run import Run
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import UpgradeContext
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
@@ -44,7 +44,7 @@ def test_that_wait_is_not_mistaken_for_a_table_in_use(project: Project, bootstra
     project.add("r2", body=OWN_LOCKS["a table read on a second connection"])
     connect = partial(bootstrapped.connect_with_token, "migrator", options="-c lock_timeout=1s")
     with pytest.raises(UpgradeError, match="revision r2 failed: it waits on one connection"):
-        upgrade(Run(project.request(), project.folder, connect, Deadline.after(60)))
+        upgrade(UpgradeContext(project.request(), project.folder, connect, Deadline.after(60)))
 
 
 def test_a_revision_may_wait_for_a_lock_that_another_thread_of_it_releases(

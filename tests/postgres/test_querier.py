@@ -117,7 +117,7 @@ def test_a_locked_table_fails_the_run_in_time_and_a_retry_writes_the_row(
 ) -> None:
     monkeypatch.setattr(limits, "LOCK_TIMEOUT_SECONDS", 0.2)
     with locked(bootstrapped, mode):
-        with pytest.raises(WriteError, match=r"no row written for 2026-11-20: the table queries was locked .*55P03"):
+        with pytest.raises(WriteError, match=r"no row was written for 2026-11-20, because .* locked .*55P03"):
             invoke(LATE)
         wait_until(lambda: bootstrapped.admin(SESSIONS) == [(0,)])
     assert invoke(LATE)["written"] is True

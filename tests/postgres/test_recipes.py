@@ -19,10 +19,10 @@ from psycopg2 import errors
 from localaws.postgres import RunningPostgres
 from migrator.errors import UpgradeError
 from migrator.events import RolesRequest
-from migrator.roles import converge
-from migrator.run import Outcome, Run
+from migrator.roles import reconcile
 from migrator.settings import UpgradeSettings
 from migrator.upgrade import upgrade
+from migrator.upgrade_context import Outcome, UpgradeContext
 from rds_iam.deadline import Deadline
 from review.history import History
 from review.linting.lint import lint
@@ -50,7 +50,7 @@ def templates(postgres: RunningPostgres, tmp_path_factory: pytest.TempPathFactor
     cluster = Cluster(postgres)
     cluster.reset()
     with cluster.connect_as_master() as master:
-        converge(master, ROLES)
+        reconcile(master, ROLES)
     run(cluster, recipes.project_with_tables(tmp_path_factory.mktemp("tables")))
     sizes = {"few": FEW, "many": MANY}
     try:
@@ -69,7 +69,7 @@ def copied(cluster: Cluster, template: str) -> Cluster:
     admin(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
     admin(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {master_name}", database="postgres")
     with cluster.connect_as_master() as master:
-        converge(master, ROLES)  # privileges on a database are not copied with it
+        reconcile(master, ROLES)  # privileges on a database are not copied with it
     return cluster
 
 
@@ -90,10 +90,10 @@ def project(tmp_path: Path) -> Project:
 
 def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Outcome:
     """Upgrade as the migrator does: by token, and with its settings of the session."""
-    session = UpgradeSettings(lock_timeout).session()
+    session = UpgradeSettings(lock_timeout).server_settings()
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     connect = partial(cluster.connect_with_token, "migrator", options=options)
-    return upgrade(Run(project.request(), project.folder, connect, Deadline.after(60)))
+    return upgrade(UpgradeContext(project.request(), project.folder, connect, Deadline.after(60)))
 
 
 @contextmanager

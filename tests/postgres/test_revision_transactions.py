@@ -126,11 +126,11 @@ with connection.begin():
     assert bootstrapped.admin("SELECT to_regnamespace('instead') IS NOT NULL") == [(True,)]
 
 
-def test_a_revision_that_goes_on_after_an_error_is_told_what_failed(run: Upgrade, project: Project) -> None:
+def test_a_revision_that_continues_after_an_error_fails_with_that_error(run: Upgrade, project: Project) -> None:
     project.add("r2", body=ADD + CAUGHT + "pass")
     assert refusal(run, project) == (
-        "revision r2 failed: it went on after a statement had failed: 22012: division by zero; what may fail needs a"
-        " savepoint, with op.get_bind().begin_nested()"
+        "revision r2 failed: it continued after a statement had failed: 22012: division by zero; run statements that"
+        " may fail in a savepoint, with op.get_bind().begin_nested()"
     )
 
 

@@ -20,7 +20,7 @@ OWNER = {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"]}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "REFUSED_LOGIN_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "REJECTED_LOGIN_RETRY_SECONDS", 0.5)
 
 
 class FakeAws:

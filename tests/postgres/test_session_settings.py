@@ -110,7 +110,7 @@ def test_the_output_of_pg_dump_is_a_first_revision_or_the_error_says_what_to_cha
     for sql, advice in (
         (
             "\\restrict abc\n" + without_psql(dumps[everything]),
-            "only psql understands lines that start with a backslash",
+            "lines that start with a backslash",
         ),
         (without_psql(dumps[everything[1:]]), "use pg_dump --exclude-table=alembic_version"),
         (without_psql(dumps[everything[:1]]), "use pg_dump --schema-only or --inserts"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.decision import Decision
 from migrator.errors import HistoryError, LockTimeoutError, UpgradeError
 from migrator.lock import upgrade_lock
-from migrator.plan import Plan
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
@@ -23,7 +23,7 @@ def heads(cluster: Cluster) -> set[str]:
 def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     outcome = run(project)
-    assert (outcome.plan, outcome.applied, outcome.heads) == (Plan.UPGRADE, ("r1", "r2"), frozenset({"r2"}))
+    assert (outcome.decision, outcome.applied, outcome.heads) == (Decision.UPGRADE, ("r1", "r2"), frozenset({"r2"}))
     assert outcome.complete
     assert columns(bootstrapped) == ["id", "name"]
     assert bootstrapped.admin("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == [
@@ -34,13 +34,13 @@ def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bo
 def test_a_database_at_head_is_not_touched(run: Upgrade, project: Project) -> None:
     run(project)
     outcome = run(project)
-    assert (outcome.plan, outcome.applied, outcome.heads) == (Plan.NOTHING, (), frozenset({"r1"}))
+    assert (outcome.decision, outcome.applied, outcome.heads) == (Decision.NOTHING, (), frozenset({"r1"}))
 
 
 def test_alembic_is_not_imported_for_a_database_at_head(run: Upgrade, project: Project) -> None:
     run(project)
     (project.folder / "alembic.ini").unlink()
-    assert run(project).plan is Plan.NOTHING
+    assert run(project).decision is Decision.NOTHING
 
 
 def test_only_the_new_revision_is_applied(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
@@ -97,9 +97,7 @@ def test_branches_and_their_merge_are_applied_in_order(run: Upgrade, project: Pr
 
 def test_an_env_that_ignores_the_connection_is_found_out(run: Upgrade, project: Project) -> None:
     (project.folder / "scripts" / "env.py").write_text("")
-    with pytest.raises(
-        UpgradeError, match=r"revision r1 ran but did not record itself in the version table: env\.py must"
-    ):
+    with pytest.raises(UpgradeError, match=r"revision r1 ran but is not recorded in the version table: env\.py must"):
         run(project)
 
 
@@ -107,7 +105,7 @@ def test_a_zip_with_another_history_than_the_template_is_refused(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.revisions.append("r2")
-    with pytest.raises(UpgradeError, match="zip and the deployment have different revisions, among them r2"):
+    with pytest.raises(UpgradeError, match=r"zip and the deployment must have the same revisions \(different: r2"):
         run(project)
     assert columns(bootstrapped) == []
 
@@ -120,7 +118,7 @@ def test_after_a_rollback_the_database_stays_ahead_and_the_next_deployment_goes_
     newer.add("r2", "ALTER TABLE t ADD name text")
     run(newer)
     outcome = restore(project, old=("r1", "r2"))
-    assert (outcome.plan, outcome.heads, outcome.ahead) == (Plan.STAY_AHEAD, frozenset({"r2"}), ("r2",))
+    assert (outcome.decision, outcome.heads, outcome.ahead) == (Decision.STAY_AHEAD, frozenset({"r2"}), ("r2",))
     newer.add("r3", "ALTER TABLE t ADD more text")
     assert run(newer, old=("r1",)).applied == ("r3",)
 

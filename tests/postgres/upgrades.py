@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.run import Outcome
+from migrator.upgrade_context import Outcome
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 

@@ -1,14 +1,14 @@
-"""Histories in memory for tests of the decision: manifests, and logs of what was applied."""
+"""Histories in memory for tests of the decision: manifests, and logs of the applied revisions."""
 
 from collections.abc import Iterable, Mapping
 
 from migrator.events import UpgradeRequest
-from migrator.history import LoggedRevision, MigrationLog
 from migrator.manifest import Manifest, RevisionFile
+from migrator.migration_log import LoggedRevision, LoggedRevisions
 
 
 def manifest(revisions: Mapping[str, Iterable[str]], *, edited: Iterable[str] = ()) -> Manifest:
-    """Return a manifest of revisions with their parents; the code of `edited` ones differs from the log's."""
+    """Return a manifest of revisions with their parents. The code of `edited` revisions differs from the log's."""
     return Manifest(
         {
             name: RevisionFile(name, tuple(parents), f"code of {name}" + (", edited" if name in edited else ""))
@@ -18,11 +18,11 @@ def manifest(revisions: Mapping[str, Iterable[str]], *, edited: Iterable[str] = 
 
 
 def chain(*names: str) -> dict[str, tuple[str, ...]]:
-    """Return revisions that come one after the other."""
+    """Return revisions, each of which follows the previous one."""
     return {name: names[max(0, index - 1) : index] for index, name in enumerate(names)}
 
 
-def log_of(applied: Manifest) -> MigrationLog:
+def log_of(applied: Manifest) -> LoggedRevisions:
     """Return the log of a database to which all revisions of a manifest were applied."""
     return {
         file.revision: LoggedRevision(position, file.revision, file.parents, file.digest, "2026-11-20 04:00 UTC")

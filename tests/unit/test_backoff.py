@@ -4,7 +4,7 @@ from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 
 
-def test_each_pause_is_twice_the_one_before_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_pause_is_twice_the_previous_one_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
     monkeypatch.setattr("random.uniform", lambda _low, high: high)
@@ -13,7 +13,7 @@ def test_each_pause_is_twice_the_one_before_up_to_the_longest(monkeypatch: pytes
     assert pauses == [0.5, 1.0, 2.0, 3.0, 3.0]
 
 
-def test_chance_shortens_a_pause_by_up_to_half(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jitter_shortens_a_pause_by_up_to_half(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
     for _ in range(200):
@@ -22,6 +22,6 @@ def test_chance_shortens_a_pause_by_up_to_half(monkeypatch: pytest.MonkeyPatch) 
     assert 1.8 < max(pauses) <= 2.0
 
 
-def test_no_pause_begins_that_would_pass_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_that_would_end_after_the_deadline_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("slept"))
     assert not Backoff(first=2.0, longest=2.0).pause(Deadline.after(1))

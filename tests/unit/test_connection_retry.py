@@ -1,4 +1,4 @@
-"""When a login is tried again, and when not; the server's side of it is in tests/postgres."""
+"""Logins are retried after some errors and not after others. tests/postgres has the tests with a server."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +14,12 @@ from rds_iam.deadline import Deadline
 from rds_iam.errors import ConnectError
 from rds_iam.settings import DatabaseSettings
 
-REFUSED = 'connection failed: FATAL:  PAM authentication failed for user "migrator"'
+REJECTED = 'connection failed: FATAL:  PAM authentication failed for user "migrator"'
 STARTING = "connection failed: FATAL:  the database system is starting up"
 
 
 class Clock:
-    """Time that passes only when somebody sleeps."""
+    """A clock that advances only while the code sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -55,24 +55,24 @@ def failing(message: str, times: int = 10**6) -> tuple[Callable[[], Connection],
     return attempt, calls
 
 
-def test_a_server_that_is_starting_up_is_waited_for(clock: Clock) -> None:
+def test_a_login_is_retried_while_the_server_is_starting_up(clock: Clock) -> None:
     attempt, calls = failing(STARTING, times=12)
     assert retry_connect(attempt, Deadline.after(300), "x") is CONNECTION
     assert len(calls) == 13
 
 
-def test_the_deadline_ends_the_waiting_with_the_servers_words(clock: Clock) -> None:
+def test_the_error_after_the_deadline_has_the_message_of_the_server(clock: Clock) -> None:
     attempt, _ = failing(STARTING)
     with pytest.raises(ConnectError, match=r"cannot log in as migrator at db: .*the database system is starting up"):
         retry_connect(attempt, Deadline.after(60), "migrator at db")
     assert 50 < clock.now <= 60
 
 
-def test_a_refused_login_is_retried_for_as_long_as_a_new_policy_may_need(clock: Clock) -> None:
-    attempt, _ = failing(REFUSED)
+def test_a_rejected_login_is_retried_for_as_long_as_a_new_policy_may_need(clock: Clock) -> None:
+    attempt, _ = failing(REJECTED)
     with pytest.raises(ConnectError, match="PAM authentication failed"):
         retry_connect(attempt, Deadline.after(600), "x")
-    assert 10 < clock.now <= connection.REFUSED_LOGIN_RETRY_SECONDS
+    assert 10 < clock.now <= connection.REJECTED_LOGIN_RETRY_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_refused_login_is_retried_for_as_long_as_a_new_policy_may_need(clock: 
         'FATAL:  database "nope" does not exist',
     ],
 )
-def test_what_no_retry_mends_fails_at_once(clock: Clock, message: str) -> None:
+def test_a_permanent_error_fails_at_once(clock: Clock, message: str) -> None:
     attempt, calls = failing(message)
     with pytest.raises(ConnectError):
         retry_connect(attempt, Deadline.after(600), "x")
@@ -92,7 +92,7 @@ def test_what_no_retry_mends_fails_at_once(clock: Clock, message: str) -> None:
     assert clock.now == 0
 
 
-def test_other_errors_are_not_retried(clock: Clock) -> None:
+def test_an_error_of_another_kind_is_not_retried(clock: Clock) -> None:
     def attempt() -> Connection:
         raise ZeroDivisionError
 
@@ -100,7 +100,7 @@ def test_other_errors_are_not_retried(clock: Clock) -> None:
         retry_connect(attempt, Deadline.after(600), "x")
 
 
-def test_every_attempt_has_a_token_of_its_own(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_attempt_uses_a_new_token(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = iter(["first", "second", "third"])
     tried: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The retention of the logs that RDS exports; botocore's stubber answers for CloudWatch Logs."""
+"""The retention of the logs that RDS exports. Botocore's stubber replaces CloudWatch Logs."""
 
 from collections.abc import Iterator, Mapping
 
@@ -24,7 +24,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     client = boto3.client("logs", region_name="eu-central-1", aws_access_key_id="key", aws_secret_access_key="secret")
     monkeypatch.setattr("boto3.client", lambda _name: client)
     monkeypatch.setattr(aws_calls, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(aws_calls, "is_rolling_back", lambda event: "rolling back" in event)
+    monkeypatch.setattr(logs_handler, "is_rolling_back", lambda event: "rolling back" in event)
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -61,14 +61,14 @@ def test_a_log_group_that_rds_has_created_gets_its_retention(logs: Stubber) -> N
     call("Create")
 
 
-def test_a_permission_that_does_not_hold_yet_is_waited_for(logs: Stubber) -> None:
+def test_a_permission_that_has_not_taken_effect_yet_is_retried(logs: Stubber) -> None:
     logs.add_client_error("create_log_group", "AccessDeniedException")
     logs.add_response("create_log_group", {}, {"logGroupName": GROUP})
     expect_retention(logs)
     call("Create")
 
 
-def test_a_rollback_goes_on_when_the_retention_cannot_be_set(logs: Stubber) -> None:
+def test_a_rollback_succeeds_when_the_retention_cannot_be_set(logs: Stubber) -> None:
     logs.add_client_error("create_log_group", "AccessDeniedException")
     assert call("Update", rolling_back=True) == {"PhysicalResourceId": "database-logs"}
 
@@ -88,7 +88,10 @@ def test_another_error_of_cloudwatch_fails_the_deployment(logs: Stubber) -> None
     [
         ({"LogGroupNames": "one"}, "LogGroupNames must be a list of names .got 'one'"),
         ({"LogGroupNames": [""]}, "LogGroupNames must be a list of names"),
-        ({"RetentionInDays": "a month"}, "RetentionInDays must be a number of days .got 'a month'"),
+        (
+            {"RetentionInDays": "a month"},
+            "RetentionInDays must be a whole number of days above 0, .* .got 'a month'",
+        ),
     ],
 )
 def test_malformed_properties_are_rejected(logs: Stubber, properties: dict[str, object], message: str) -> None:

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from migrator.decision import Decision, decide
 from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
-from migrator.history import LoggedRevision
 from migrator.manifest import Manifest, RevisionFile
-from migrator.plan import Plan, plan
+from migrator.migration_log import LoggedRevision
 
 EVENTS = 10_000
 
@@ -34,13 +34,13 @@ class Database:
     schema: dict[str, str] = field(default_factory=dict)
     history: Manifest = Manifest({})  # noqa: RUF009 - never changed
 
-    def upgrade(self, request: UpgradeRequest, code: Manifest, *, broken: str = "") -> Plan:
+    def upgrade(self, request: UpgradeRequest, code: Manifest, *, broken: str = "") -> Decision:
         """Do what the migrator does; raises HistoryError, or BrokenRevisionError when it gets to `broken`."""
-        todo = plan(self.heads, request, code, self.log)
-        if todo is Plan.BASELINE:
+        todo = decide(self.heads, request, code, self.log)
+        if todo is Decision.BASELINE:
             self._record_baseline(request.baseline, code)
-            todo = plan(self.heads, UpgradeRequest("", request.revisions), code, self.log)
-        if todo is Plan.UPGRADE:
+            todo = decide(self.heads, UpgradeRequest("", request.revisions), code, self.log)
+        if todo is Decision.UPGRADE:
             for file in code.files.values():
                 if file.revision not in code.ancestors(self.heads):
                     self._apply(file, code, broken)
@@ -178,9 +178,9 @@ class Deployments(RuleBasedStateMachine):
         """Count the event: a rollback changes nothing, whatever the history of the deployment was."""
         type(self).events += 1
 
-    def check(self, code: Manifest, done: Plan) -> None:
+    def check(self, code: Manifest, done: Decision) -> None:
         """Assert that what a successful deployment reports is true."""
-        if done is Plan.STAY_AHEAD:
+        if done is Decision.STAY_AHEAD:
             assert set(code.files) <= self.database.schema.keys()
         else:
             assert {name: file.digest for name, file in code.files.items()} == {
@@ -193,7 +193,7 @@ class Deployments(RuleBasedStateMachine):
         applied = database.history.ancestors(database.heads)
         code = self.append(code_of({name: file for name, file in database.history.files.items() if name in applied}))
         request = UpgradeRequest("", tuple(code.files), tuple(self.deployed.files) if self.deployed else ())
-        assert plan(database.heads, request, code, database.log) is Plan.UPGRADE
+        assert decide(database.heads, request, code, database.log) is Decision.UPGRADE
 
 
 def test_no_deployment_reports_more_than_was_applied_and_every_way_out_works(

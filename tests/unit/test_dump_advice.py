@@ -1,4 +1,4 @@
-"""Errors that the output of pg_dump is known for come with what to change."""
+"""The errors that the output of pg_dump causes are reported with advice."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from migrator.dump_advice import dump_advice
 
 
 @pytest.mark.parametrize(
-    ("answer", "statement", "advice"),
+    ("error", "statement", "advice"),
     [
         ('42601: syntax error at or near "\\"', "\\restrict abc\nSET x", "start with a backslash"),
         ('42601: syntax error at or near "1"', "COPY public.t (id) FROM stdin;\n1\n\\.", "--inserts"),
@@ -18,12 +18,12 @@ from migrator.dump_advice import dump_advice
         ("42501: must be owner of schema public", "COMMENT ON SCHEMA public IS ''", "--no-comments"),
     ],
 )
-def test_the_advice_fits_the_error(answer: str, statement: str, advice: str) -> None:
-    assert advice in str(dump_advice(answer, statement))
+def test_an_error_of_a_dump_gets_the_advice_for_it(error: str, statement: str, advice: str) -> None:
+    assert advice in str(dump_advice(error, statement))
 
 
 @pytest.mark.parametrize(
-    ("answer", "statement"),
+    ("error", "statement"),
     [
         ('42P01: relation "t" does not exist', "ALTER TABLE t OWNER TO a"),
         ('42601: syntax error at or near "CREAT"', "CREAT TABLE t (id int)"),
@@ -31,5 +31,5 @@ def test_the_advice_fits_the_error(answer: str, statement: str, advice: str) -> 
         ('42P07: relation "t" already exists', "CREATE TABLE t (id int)"),
     ],
 )
-def test_other_errors_come_without(answer: str, statement: str) -> None:
-    assert dump_advice(answer, statement) is None
+def test_another_error_gets_no_advice(error: str, statement: str) -> None:
+    assert dump_advice(error, statement) is None

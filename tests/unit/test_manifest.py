@@ -1,4 +1,4 @@
-"""The manifest of the revisions in the function's zip."""
+"""The manifest in the function's zip is read, or rejected with the reason."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from migrator.errors import MigratorError
 from migrator.manifest import NAME, Manifest, RevisionFile
 
 
-def test_the_revisions_keep_their_order_parents_and_digests(tmp_path: Path) -> None:
+def test_the_order_the_parents_and_the_digests_of_the_revisions_are_read(tmp_path: Path) -> None:
     entries = [
         {"revision": "z", "parents": [], "digest": "1"},
         {"revision": "a", "parents": ["z"], "digest": "2"},

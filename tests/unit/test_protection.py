@@ -1,4 +1,4 @@
-"""Which protection is set or lifted for which event; botocore's stubber answers for CloudFormation and RDS."""
+"""The protections are set and lifted by events. Botocore's stubber replaces CloudFormation and RDS."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Aws:
-    """The stubbed APIs. Each test says which calls are made; any other call fails the test."""
+    """The stubbed APIs. Each test declares the expected calls. Any other call fails the test."""
 
     cloudformation: Stubber
     rds: Stubber
@@ -81,7 +81,7 @@ def call(
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_every_deployment_sets_the_protection_that_the_template_asks_for(aws: Aws, *, protected: bool) -> None:
+def test_every_deployment_sets_the_protection_of_the_template(aws: Aws, *, protected: bool) -> None:
     aws.has_status("UPDATE_IN_PROGRESS")
     for request_type in ("Create", "Update"):
         aws.expects_protection(protected=protected)
@@ -90,14 +90,14 @@ def test_every_deployment_sets_the_protection_that_the_template_asks_for(aws: Aw
 
 
 @pytest.mark.parametrize("code", ["InvalidDBInstanceState", "AccessDenied"])
-def test_an_error_that_passes_by_itself_is_waited_for(aws: Aws, code: str) -> None:
+def test_a_transient_error_is_retried(aws: Aws, code: str) -> None:
     aws.rds.add_client_error("modify_db_instance", code)
     aws.expects_protection(protected=True)
     call("Create")
 
 
 @pytest.mark.parametrize("code", ["InvalidDBInstanceState", "AccessDenied"])
-def test_an_error_that_does_not_pass_in_time_fails_the_deployment(aws: Aws, code: str) -> None:
+def test_a_transient_error_that_lasts_until_the_deadline_fails_the_deployment(aws: Aws, code: str) -> None:
     aws.rds.add_client_error("modify_db_instance", code)
     with pytest.raises(MigratorError, match=code):
         call("Create", seconds=15)
@@ -112,7 +112,7 @@ def test_another_error_fails_the_deployment_at_once(aws: Aws, code: str) -> None
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "DBInstanceNotFound", "InvalidDBInstanceState", "Throttling"])
-def test_the_rollback_of_a_later_deployment_goes_on_at_once_when_the_protection_cannot_be_set(
+def test_the_rollback_of_a_later_deployment_succeeds_at_once_when_the_protection_cannot_be_set(
     aws: Aws, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.has_status("UPDATE_ROLLBACK_IN_PROGRESS")
@@ -130,7 +130,7 @@ def test_the_rollback_of_a_first_deployment_lifts_the_protection_and_waits_until
     call("Delete")
 
 
-def test_a_protection_that_does_not_end_fails_the_rollback_with_the_instance(aws: Aws) -> None:
+def test_a_protection_that_stays_on_fails_the_rollback_and_names_the_instance(aws: Aws) -> None:
     aws.shows_protection(protected=True)
     aws.has_status("ROLLBACK_IN_PROGRESS")
     aws.expects_protection(protected=False)
@@ -139,13 +139,13 @@ def test_a_protection_that_does_not_end_fails_the_rollback_with_the_instance(aws
         call("Delete", seconds=15)
 
 
-def test_no_deletion_needs_the_database_to_exist(aws: Aws) -> None:
+def test_a_deletion_succeeds_when_the_database_does_not_exist(aws: Aws) -> None:
     aws.rds.add_client_error("describe_db_instances", "DBInstanceNotFound")
     call("Delete")
 
 
 @pytest.mark.parametrize("status", [status for status in OTHER_STATUSES if status != "DELETE_IN_PROGRESS"])
-def test_no_other_deletion_of_the_resource_lifts_the_protection_of_the_database(aws: Aws, status: str) -> None:
+def test_any_other_deletion_of_the_resource_leaves_the_database_protected(aws: Aws, status: str) -> None:
     aws.shows_protection(protected=True)
     aws.has_status(status)
     call("Delete")
@@ -171,7 +171,7 @@ def test_the_rollback_of_a_first_deployment_lifts_the_termination_protection(aws
 
 
 @pytest.mark.parametrize("status", OTHER_STATUSES)
-def test_no_other_deletion_of_the_resource_lifts_the_termination_protection(aws: Aws, status: str) -> None:
+def test_any_other_deletion_of_the_resource_leaves_the_termination_protection(aws: Aws, status: str) -> None:
     aws.has_status(status)
     call("Delete", "Custom::TerminationProtection")
 
@@ -194,5 +194,5 @@ def test_malformed_properties_are_rejected(aws: Aws, properties: dict[str, str],
 
 
 def test_another_type_of_resource_is_rejected(aws: Aws) -> None:
-    with pytest.raises(MigratorError, match="ResourceType must be one of"):
+    with pytest.raises(MigratorError, match=r"ResourceType must be .* \(got 'Custom::Other'\)"):
         call("Create", "Custom::Other")

@@ -1,4 +1,4 @@
-"""The day that the querier writes comes from its event."""
+"""The event of the querier names the day that it writes."""
 
 import datetime as dt
 from typing import Any
@@ -54,21 +54,21 @@ def test_an_empty_event_means_the_current_day() -> None:
         ["2026-11-20"],
     ],
 )
-def test_a_time_that_does_not_name_a_day_is_refused_with_its_value_and_the_way_to_invoke(time: Any) -> None:
-    with pytest.raises(EventError) as refused:
+def test_a_time_that_does_not_name_a_day_is_rejected_with_its_value_and_the_command(time: Any) -> None:
+    with pytest.raises(EventError) as error:
         day_to_write({"time": time})
-    assert str(refused.value).startswith("time must be a day such as '2026-11-20'")
-    assert f"(got {time!r}); invoke the function with" in str(refused.value)
+    assert str(error.value).startswith("time must be a day such as '2026-11-20'")
+    assert f"(got {time!r}); invoke the function with" in str(error.value)
 
 
 @pytest.mark.parametrize("event", [{"day": "2026-11-20"}, {"Time": "2026-11-20"}, "2026-11-20", [], None, 0])
-def test_an_event_without_a_time_does_not_write_the_current_day(event: object) -> None:
-    with pytest.raises(EventError) as refused:
+def test_an_event_without_a_time_is_rejected_instead_of_writing_the_current_day(event: object) -> None:
+    with pytest.raises(EventError) as error:
         day_to_write(event)
-    assert str(refused.value).startswith(f"event must be an object with the key 'time' (got {event!r})")
+    assert str(error.value).startswith(f"event must be an object with the key 'time' (got {event!r})")
 
 
-def test_an_event_of_any_size_makes_a_short_message() -> None:
-    with pytest.raises(EventError) as refused:
+def test_a_long_value_is_shortened_in_the_message() -> None:
+    with pytest.raises(EventError) as error:
         day_to_write({"time": "x" * 100_000})
-    assert len(str(refused.value)) < 400
+    assert len(str(error.value)) < 400

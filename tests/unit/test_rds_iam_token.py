@@ -24,10 +24,10 @@ def test_a_token_is_a_presigned_url_without_its_scheme() -> None:
     assert query["X-Amz-Credential"].split("/")[2:] == ["eu-central-1", "rds-db", "aws4_request"]
 
 
-def test_credentials_without_a_session_sign_without_one() -> None:
+def test_a_token_of_credentials_without_a_session_has_no_session_token() -> None:
     assert "X-Amz-Security-Token" not in generate_token(SETTINGS, KEYS)
 
 
-def test_missing_credentials_are_one_clear_error() -> None:
-    with pytest.raises(SettingsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not set"):
+def test_missing_credentials_are_rejected_with_their_names() -> None:
+    with pytest.raises(SettingsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set"):
         generate_token(SETTINGS, {})

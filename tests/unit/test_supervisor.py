@@ -1,4 +1,4 @@
-"""Work in a child process: its result, its errors, and its sudden end."""
+"""Work in a child process: its result, its errors, and its end by a signal."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from rds_iam.errors import ConnectError
 
 
 def in_r2(end: Callable[[], object]) -> Callable[[OnStarted], object]:
-    """Return work that starts two revisions and ends in the second one."""
+    """Return work that starts two revisions and calls `end` in the second one."""
 
     def work(on_started: OnStarted) -> object:
         on_started("r1")
@@ -40,11 +40,11 @@ def test_the_work_runs_in_another_process() -> None:
     assert supervise(in_r2(os.getpid), Deadline.after(30)) != os.getpid()
 
 
-def test_a_killed_process_is_reported_with_its_revision_and_the_likely_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_is_reported_with_its_revision_and_the_probable_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
     assert failure(lambda: os.kill(os.getpid(), signal.SIGKILL)) == (
-        "revision r2 was in progress when its process was killed (SIGKILL), as happens when the memory of the function"
-        " (512 MB) is exhausted: its transaction was rolled back"
+        "revision r2 was in progress when its process was killed (SIGKILL), probably because the memory of the function"
+        " (512 MB) was exhausted: its transaction was rolled back"
     )
 
 
@@ -61,7 +61,7 @@ def test_a_revision_that_ends_the_process_is_reported(status: int) -> None:
     )
 
 
-def test_a_process_that_ends_before_the_first_revision_is_reported_as_such() -> None:
+def test_a_process_that_ends_before_the_first_revision_is_reported_without_a_revision() -> None:
     with pytest.raises(UpgradeError, match="the upgrade, before its first revision, was in progress when"):
         supervise(lambda _on_started: os.kill(os.getpid(), signal.SIGKILL), Deadline.after(30))
 

@@ -4,13 +4,21 @@ from migrator.errors import MigratorError
 from migrator.settings import UpgradeSettings
 
 
-def test_a_table_is_waited_for_three_seconds_unless_chosen_otherwise() -> None:
-    assert UpgradeSettings.from_environment({}).session()["lock_timeout"] == "3000ms"
-    assert UpgradeSettings.from_environment({"LOCK_TIMEOUT_SECONDS": "0.25"}).session()["lock_timeout"] == "250ms"
-    assert UpgradeSettings.from_environment({"LOCK_TIMEOUT_SECONDS": "300"}).session()["lock_timeout"] == "300000ms"
+@pytest.mark.parametrize(
+    ("environ", "limit"),
+    [
+        ({}, "3000ms"),
+        ({"LOCK_TIMEOUT_SECONDS": "0.25"}, "250ms"),
+        ({"LOCK_TIMEOUT_SECONDS": "300"}, "300000ms"),
+    ],
+)
+def test_a_statement_waits_three_seconds_for_a_table_unless_the_environment_says_otherwise(
+    environ: dict[str, str], limit: str
+) -> None:
+    assert UpgradeSettings.from_environment(environ).server_settings()["lock_timeout"] == limit
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "301", "3s", "nan", "inf"])
-def test_a_lock_timeout_that_is_none_is_refused_with_what_is_allowed(value: str) -> None:
-    with pytest.raises(MigratorError, match=f"LOCK_TIMEOUT_SECONDS is '{value}', allowed are numbers up to 300"):
+def test_a_malformed_lock_timeout_is_rejected_with_the_rule(value: str) -> None:
+    with pytest.raises(MigratorError, match=rf"LOCK_TIMEOUT_SECONDS must be .* up to 300 \(got '{value}'\)"):
         UpgradeSettings.from_environment({"LOCK_TIMEOUT_SECONDS": value})

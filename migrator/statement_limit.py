@@ -1,4 +1,4 @@
-"""The server's limit on statements: a function that is killed leaves its statement running there."""
+"""Limit the time of statements on the server, where the statement of a killed function would go on running."""
 
 import math
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.engine import driver_connection
 from rds_iam.deadline import Deadline
 
 # Only ever lowers the limit, so that a shorter one of a revision or of the role holds. 0 means no limit.
@@ -21,7 +22,7 @@ _SHRUNK = 0.9
 
 @dataclass(frozen=True)
 class StatementLimit:
-    """The limit of each session in seconds, as far as it is known: a rollback may have restored a longer one."""
+    """The limit of each session in seconds. A session is removed when a rollback may have restored a longer limit."""
 
     deadline: Deadline
     limits: dict[DbapiConnection, float]
@@ -34,7 +35,7 @@ class StatementLimit:
         session.autocommit = autocommit
 
     def before_statement(self, session: DbapiConnection, statement: str) -> None:
-        """Lower the limit if the time left has shrunk noticeably, and the transaction permits it.
+        """Lower the limit if the time left has shrunk noticeably and the transaction permits it.
 
         `SET TRANSACTION` must come before the first query of a transaction, so no query is sent before a SET.
         """
@@ -44,7 +45,7 @@ class StatementLimit:
 
     def _lower(self, session: DbapiConnection) -> None:
         seconds = self.deadline.seconds_left
-        with session.cursor() as cursor:  # the statement's own cursor may be a named one, which takes one statement
+        with session.cursor() as cursor:  # the cursor of the statement may be a named one, which runs one statement
             cursor.execute(_LOWER.format(max(1, int(seconds * 1000))))
         self.limits[session] = seconds
 
@@ -79,9 +80,3 @@ def limit_statements(engine: sa.Engine, deadline: Deadline) -> None:
     @sa.event.listens_for(engine, "rollback_savepoint")
     def rollback(*_rest: object) -> None:
         limit.limits.clear()
-
-
-def driver_connection(connection: sa.Connection) -> DbapiConnection:
-    """Return psycopg2's connection."""
-    session: DbapiConnection = connection.connection.dbapi_connection  # type: ignore[assignment] # psycopg2's alone
-    return session

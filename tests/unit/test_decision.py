@@ -1,65 +1,65 @@
-"""The decision of an upgrade: what the log, the database and the deployment say, and what is done about it."""
+"""The decision of an upgrade depends on the migration log, the database and the deployment."""
 
 import pytest
 
+from migrator.decision import Decision, decide
 from migrator.errors import HistoryError
-from migrator.history import MigrationLog
 from migrator.manifest import Manifest
-from migrator.plan import Plan, plan
+from migrator.migration_log import LoggedRevisions
 from tests.unit.histories import chain, log_of, manifest, request
 
-EMPTY: MigrationLog = {}
+EMPTY: LoggedRevisions = {}
 ABC = manifest(chain("a", "b", "c"))
 
 
-def decide(
+def decision(
     head: str | set[str],
     code: Manifest,
-    log: MigrationLog,
+    log: LoggedRevisions,
     *,
     old: tuple[str, ...] = (),
     baseline: str = "",
     allow: tuple[str, ...] = (),
-) -> Plan:
+) -> Decision:
     heads = {head} if isinstance(head, str) else head
-    return plan(heads, request(code, old=old, baseline=baseline, allow=allow), code, log)
+    return decide(heads, request(code, old=old, baseline=baseline, allow=allow), code, log)
 
 
 def rejection(
-    head: str | set[str], code: Manifest, log: MigrationLog, *, old: tuple[str, ...] = (), baseline: str = ""
+    head: str | set[str], code: Manifest, log: LoggedRevisions, *, old: tuple[str, ...] = (), baseline: str = ""
 ) -> str:
     with pytest.raises(HistoryError) as error:
-        decide(head, code, log, old=old, baseline=baseline)
+        decision(head, code, log, old=old, baseline=baseline)
     return str(error.value)
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
-def test_a_database_that_lacks_revisions_is_upgraded(log: MigrationLog) -> None:
-    assert decide(set(), ABC, EMPTY) is Plan.UPGRADE
-    assert decide("a", ABC, log) is Plan.UPGRADE
+def test_a_database_that_lacks_revisions_is_upgraded(log: LoggedRevisions) -> None:
+    assert decision(set(), ABC, EMPTY) is Decision.UPGRADE
+    assert decision("a", ABC, log) is Decision.UPGRADE
 
 
 def test_a_database_between_branches_is_upgraded() -> None:
     code = manifest({"a": (), "b1": ("a",), "b2": ("a",), "merge": ("b1", "b2")})
-    assert decide({"b1", "b2"}, code, log_of(code)) is Plan.UPGRADE
+    assert decision({"b1", "b2"}, code, log_of(code)) is Decision.UPGRADE
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of(ABC)], ids=["without a log", "with a log"])
-def test_a_database_at_head_is_left_alone(log: MigrationLog) -> None:
-    assert decide("c", ABC, log) is Plan.NOTHING
+def test_a_database_at_head_is_not_changed(log: LoggedRevisions) -> None:
+    assert decision("c", ABC, log) is Decision.NOTHING
 
 
 # Edited revisions
 
 
-def test_an_edited_revision_is_named_with_the_time_of_its_application_and_both_ways_out() -> None:
+def test_the_error_about_an_edited_revision_names_its_time_and_both_solutions() -> None:
     error = rejection("c", manifest(chain("a", "b", "c"), edited=["b"]), log_of(ABC))
     assert "applied revisions were edited: b (applied 2026-11-20 04:00 UTC)" in error
     assert "put changes into new revisions after the last one" in error
     assert "-c baseline=c" in error
 
 
-def test_an_edited_revision_is_found_although_there_are_new_revisions_to_apply() -> None:
+def test_an_edited_revision_is_rejected_before_new_revisions_are_applied() -> None:
     code = manifest(chain("a", "b", "c", "d"), edited=["a", "b", "d"])
     assert "edited: a (applied 2026-11-20 04:00 UTC), b (applied 2026-11-20 04:00 UTC)." in rejection(
         "c", code, log_of(ABC)
@@ -67,10 +67,10 @@ def test_an_edited_revision_is_found_although_there_are_new_revisions_to_apply()
 
 
 def test_a_revision_that_is_not_applied_may_be_edited() -> None:
-    assert decide("b", manifest(chain("a", "b", "c"), edited=["c"]), log_of(ABC)) is Plan.UPGRADE
+    assert decision("b", manifest(chain("a", "b", "c"), edited=["c"]), log_of(ABC)) is Decision.UPGRADE
 
 
-def test_hundreds_of_edited_revisions_fit_into_the_message() -> None:
+def test_the_message_about_hundreds_of_edited_revisions_is_short() -> None:
     names = [f"revision{number:04}" for number in range(500)]
     error = rejection(names[-1], manifest(chain(*names), edited=names), log_of(manifest(chain(*names))))
     assert "… revision0499" in error
@@ -100,41 +100,41 @@ def test_an_applied_revision_that_was_taken_out_of_the_middle_is_named() -> None
     assert "c was applied after b and now comes after a. Applied, but not in this deployment: b." in error
 
 
-def test_a_squash_that_keeps_the_last_id_is_offered_a_baseline() -> None:
+def test_the_error_about_a_squash_that_keeps_the_last_id_offers_a_baseline() -> None:
     code = manifest({"c": ()}, edited=["c"])
     error = rejection("c", code, log_of(ABC))
     assert "c was applied after b and now comes after no revision" in error
     assert "If the history was squashed and the schema is that of c, deploy once with -c baseline=c" in error
-    assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
+    assert decision("c", code, log_of(ABC), baseline="c") is Decision.BASELINE
 
 
-def test_a_squash_into_a_new_revision_is_offered_a_baseline() -> None:
+def test_the_error_about_a_squash_into_a_new_revision_offers_a_baseline() -> None:
     code = manifest(chain("squashed", "d"))
     for old in [("a", "b", "c"), ()]:
         error = rejection("c", code, log_of(ABC), old=old)
         assert "no revision in common" in error
         assert "deploy once with -c baseline=squashed" in error
-    assert decide("c", code, log_of(ABC), baseline="squashed") is Plan.BASELINE
+    assert decision("c", code, log_of(ABC), baseline="squashed") is Decision.BASELINE
 
 
-def test_a_squash_of_the_older_half_is_offered_a_baseline() -> None:
+def test_the_error_about_a_squash_of_the_older_half_offers_a_baseline() -> None:
     code = manifest(chain("squashed", "c"))
     assert "-c baseline=c" in rejection("c", code, log_of(ABC))
-    assert decide("c", code, log_of(ABC), baseline="c") is Plan.BASELINE
+    assert decision("c", code, log_of(ABC), baseline="c") is Decision.BASELINE
 
 
-def test_a_baseline_that_is_recorded_changes_nothing_more() -> None:
+def test_a_recorded_baseline_is_ignored() -> None:
     code = manifest(chain("squashed", "d"))
-    assert decide("squashed", code, log_of(manifest(chain("squashed"))), baseline="squashed") is Plan.UPGRADE
-    assert decide("d", code, log_of(code), baseline="squashed") is Plan.NOTHING
+    assert decision("squashed", code, log_of(manifest(chain("squashed"))), baseline="squashed") is Decision.UPGRADE
+    assert decision("d", code, log_of(code), baseline="squashed") is Decision.NOTHING
 
 
-def test_a_baseline_gives_a_database_without_alembic_its_place_in_the_history() -> None:
-    assert decide(set(), ABC, EMPTY, baseline="b") is Plan.BASELINE
+def test_a_baseline_records_the_revision_of_a_database_without_alembic() -> None:
+    assert decision(set(), ABC, EMPTY, baseline="b") is Decision.BASELINE
 
 
 def test_a_baseline_never_moves_a_database_back() -> None:
-    assert decide("c", ABC, log_of(ABC), baseline="a") is Plan.NOTHING
+    assert decision("c", ABC, log_of(ABC), baseline="a") is Decision.NOTHING
     code = manifest(chain("a", "b"))
     assert "-c allow-ahead=c" in rejection("c", code, log_of(ABC), baseline="b")
 
@@ -142,30 +142,31 @@ def test_a_baseline_never_moves_a_database_back() -> None:
 # Branches that were deployed one after the other
 
 
-def test_a_deployment_from_another_branch_is_told_to_merge() -> None:
-    team_a, team_b = manifest(chain("a", "b", "theirs")), manifest(chain("a", "b", "mine"))
-    for old in [("a", "b", "theirs"), ("a", "b"), ()]:
-        error = rejection("theirs", team_b, log_of(team_a), old=old)
-        assert "the database is at revision theirs" in error
-        assert "This deployment lacks theirs (applied 2026-11-20 04:00 UTC), and adds mine on another branch" in error
-        assert "put mine after theirs" in error
+def test_the_error_about_a_deployment_from_another_branch_says_how_to_merge() -> None:
+    team_a, team_b = manifest(chain("a", "b", "branch_a")), manifest(chain("a", "b", "branch_b"))
+    for old in [("a", "b", "branch_a"), ("a", "b"), ()]:
+        error = rejection("branch_a", team_b, log_of(team_a), old=old)
+        assert "the database is at revision branch_a" in error
+        assert "This deployment lacks branch_a (applied 2026-11-20 04:00 UTC)" in error
+        assert "adds branch_b on another branch" in error
+        assert "put branch_b after branch_a" in error
         assert "baseline" not in error
         assert "stamp" not in error
 
 
 def test_the_merge_of_both_branches_is_upgraded() -> None:
-    team_a = manifest(chain("a", "theirs"))
-    merged = manifest({"a": (), "theirs": ("a",), "mine": ("a",), "merge": ("mine", "theirs")})
-    assert decide("theirs", merged, log_of(team_a)) is Plan.UPGRADE
+    team_a = manifest(chain("a", "branch_a"))
+    merged = manifest({"a": (), "branch_a": ("a",), "branch_b": ("a",), "merge": ("branch_b", "branch_a")})
+    assert decision("branch_a", merged, log_of(team_a)) is Decision.UPGRADE
 
 
-def test_a_hotfix_on_top_of_the_code_that_a_rollback_restored_is_told_where_to_go() -> None:
+def test_the_error_about_a_hotfix_on_restored_code_names_its_place() -> None:
     error = rejection("c", manifest(chain("a", "b", "hotfix")), log_of(ABC), old=("a", "b"))
     assert "put hotfix after c" in error
     assert "also after a rollback" in error
 
 
-def test_a_database_at_a_revision_that_nobody_knows_is_rejected() -> None:
+def test_a_database_at_an_unknown_revision_is_rejected() -> None:
     error = rejection("z", ABC, EMPTY)
     assert "revision z, which is neither in this deployment nor in the migration log" in error
     assert "stamp" not in error
@@ -180,20 +181,20 @@ def test_older_code_is_rejected_unless_the_user_allows_it(old: tuple[str, ...]) 
     error = rejection("c", code, log_of(ABC), old=old)
     assert "ahead by b (applied 2026-11-20 04:00 UTC), c (applied 2026-11-20 04:00 UTC)" in error
     assert "-c allow-ahead=c" in error
-    assert decide("c", code, log_of(ABC), old=old, allow=("c",)) is Plan.STAY_AHEAD
+    assert decision("c", code, log_of(ABC), old=old, allow=("c",)) is Decision.STAY_AHEAD
 
 
-def test_the_permission_to_stay_ahead_ends_with_the_revision_that_it_names() -> None:
+def test_the_permission_to_stay_ahead_holds_only_for_the_revision_that_it_names() -> None:
     with pytest.raises(HistoryError, match="allow-ahead=c"):
-        decide("c", manifest(chain("a")), log_of(ABC), allow=("b",))
+        decision("c", manifest(chain("a")), log_of(ABC), allow=("b",))
 
 
-def test_older_code_is_recognised_without_a_log_by_the_deployment_before() -> None:
+def test_older_code_is_recognised_without_a_log_by_the_previous_deployment() -> None:
     assert "-c allow-ahead=c" in rejection("c", manifest(chain("a")), EMPTY, old=("a", "b", "c"))
 
 
-def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None:
-    assert decide("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Plan.STAY_AHEAD
+def test_a_deployment_with_the_revisions_of_the_previous_one_stays_ahead() -> None:
+    assert decision("c", manifest(chain("a", "b")), log_of(ABC), old=("a", "b")) is Decision.STAY_AHEAD
 
 
 @pytest.mark.parametrize(
@@ -207,10 +208,10 @@ def test_a_deployment_with_the_revisions_of_the_one_before_stays_ahead() -> None
 def test_older_code_whose_applied_revisions_were_changed_is_rejected(code: Manifest, words: str) -> None:
     for allow, old in [(("c",), ()), ((), ("a", "b"))]:
         with pytest.raises(HistoryError) as error:
-            decide("c", code, log_of(ABC), allow=allow, old=old)
+            decision("c", code, log_of(ABC), allow=allow, old=old)
         assert words in str(error.value)
-        assert "baseline" not in str(error.value)  # which would move the database back
+        assert "baseline" not in str(error.value)  # a baseline would move the database back
 
 
-def test_the_way_forward_is_open_again_after_older_code() -> None:
-    assert decide("c", manifest(chain("a", "b", "c", "d")), log_of(ABC), old=("a",)) is Plan.UPGRADE
+def test_newer_code_is_applied_after_older_code() -> None:
+    assert decision("c", manifest(chain("a", "b", "c", "d")), log_of(ABC), old=("a",)) is Decision.UPGRADE

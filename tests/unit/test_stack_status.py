@@ -1,4 +1,4 @@
-"""The status of the stack decides whether an Update is a rollback; botocore's stubber answers for CloudFormation."""
+"""The status of the stack decides whether an Update is a rollback. Botocore's stubber replaces CloudFormation."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from migrator.rollback import is_rolling_back
+from migrator.stack_status import is_rolling_back
 
 STACK_ID = "arn:aws:cloudformation:eu-central-1:000000000000:stack/PrivateDatabase/6f1f7e60"
 UPDATE: dict[str, object] = {"RequestType": "Update", "StackId": STACK_ID}
@@ -35,7 +35,7 @@ def answer(status: str) -> dict[str, object]:
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False),
     ],
 )
-def test_the_status_of_the_stack_tells_a_rollback_from_a_deployment(
+def test_the_status_of_the_stack_distinguishes_a_rollback_from_a_deployment(
     cloudformation: Stubber, status: str, expected: bool
 ) -> None:
     cloudformation.add_response("describe_stacks", answer(status), {"StackName": STACK_ID})
@@ -43,7 +43,7 @@ def test_the_status_of_the_stack_tells_a_rollback_from_a_deployment(
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "ValidationError"])
-def test_the_answer_is_not_known_when_cloudformation_does_not_tell(
+def test_a_rollback_is_unknown_when_cloudformation_does_not_answer(
     cloudformation: Stubber, caplog: pytest.LogCaptureFixture, code: str
 ) -> None:
     cloudformation.add_client_error("describe_stacks", code)

@@ -1,12 +1,13 @@
-"""The migration log: which revision was applied, when, by which deployment, from which code.
+"""The migration log: a table with each applied revision, its time, its deployment and a digest of its code.
 
 The row of a revision is written in the revision's own transaction. The log has a schema of its own, where
-`alembic revision --autogenerate` does not look. An upgrade does not fail because the log cannot be written; without
-the log, the migrator cannot tell that an applied revision was edited.
+`alembic revision --autogenerate` does not look. An upgrade does not fail because the log cannot be written. Without the
+log, the migrator cannot detect that an applied revision was edited.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg2
 from aws_lambda_powertools import Logger
@@ -50,9 +51,9 @@ INSERT INTO alembic_history.revisions
     (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-# One round trip. Outside of a transaction there is nothing to go back to.
-_INSERT_IN_TRANSACTION = f"SAVEPOINT history; {_INSERT}; RELEASE SAVEPOINT history"
-_UNDO = "ROLLBACK TO SAVEPOINT history"
+# One round trip. An error of the INSERT must not end the revision's transaction.
+_INSERT_IN_TRANSACTION = f"SAVEPOINT migration_log; {_INSERT}; RELEASE SAVEPOINT migration_log"
+_UNDO = "ROLLBACK TO SAVEPOINT migration_log"
 _TOTALS = """
 SELECT count(*), count(DISTINCT invocation), coalesce(sum(seconds), 0)
 FROM alembic_history.revisions WHERE request_id = %s AND event = 'upgrade'
@@ -74,7 +75,7 @@ logger = Logger(child=True)
 
 @dataclass(frozen=True)
 class LoggedRevision:
-    """The last row of a revision. `parents` and `code_digest` are None in rows of releases that did not write them."""
+    """The last row of a revision. `parents` and `code_digest` are None in rows of older releases."""
 
     position: int
     revision: str
@@ -83,12 +84,12 @@ class LoggedRevision:
     applied_at: str
 
 
-type MigrationLog = Mapping[str, LoggedRevision]
+type LoggedRevisions = Mapping[str, LoggedRevision]
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What one deployment did, over all its invocations."""
+    """The sums over all invocations of one deployment."""
 
     revisions: int
     invocations: int
@@ -96,104 +97,102 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class History:
-    """The rows of one invocation, written on the connection that runs the revision."""
+class MigrationLog:
+    """Writes the rows of one invocation, on the connection that runs the revision."""
 
     request: UpgradeRequest
     invocation: str
     manifest: Manifest
 
     def prepare(self, connection: Connection) -> None:
-        """Create the tables that are missing; call it outside of a transaction."""
+        """Create the tables that are missing. Call it outside of a transaction."""
         try:
             prepare(connection)
         except psycopg2.Error as exc:
-            _go_without("cannot be created", exc, connection)
+            _continue_without("cannot be created", exc, connection)
 
     def record(self, connection: Connection, revision: str, seconds: float) -> None:
-        """Write a row in the transaction that is open, if one is."""
+        """Write a row, in the open transaction if there is one."""
         row = self._row(revision, seconds, "upgrade")
-        is_in_transaction = _in_transaction(connection)
+        is_in_transaction = _is_in_transaction(connection)
         with connection.cursor() as cursor:
             try:
                 cursor.execute(_INSERT_IN_TRANSACTION if is_in_transaction else _INSERT, row)
             except psycopg2.Error as exc:
-                _go_without("has no row of this revision", exc, connection)
+                _continue_without("has no row of this revision", exc, connection)
                 if is_in_transaction:
                     cursor.execute(_UNDO)
 
     def record_baseline(self, connection: Connection, revisions: Iterable[str]) -> None:
-        """Write a row for each revision that a baseline declares to be part of the schema; raises psycopg2.Error."""
+        """Write a row for each revision that a baseline declares to be part of the schema. Raises psycopg2.Error."""
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT, [self._row(revision, 0.0, "baseline") for revision in revisions])
 
     def _row(self, revision: str, seconds: float, event: str) -> tuple[object, ...]:
         request, file = self.request, self.manifest.files[revision]
-        deployment = (request.stack_id, request.request_id, self.invocation, request.scripts_digest)
+        deployment = (request.stack_id, request.request_id, self.invocation, request.migrations_digest)
         return (revision, seconds, *deployment, event, list(file.parents), file.digest)
 
 
 def prepare(connection: Connection) -> None:
-    """Create the tables that are missing, outside of a transaction; raises psycopg2.Error."""
+    """Create the tables that are missing, outside of a transaction. Raises psycopg2.Error."""
     with connection, connection.cursor() as cursor:
         cursor.execute(_IS_CURRENT)
         if cursor.fetchall() != [(True,)]:
             cursor.execute(_CREATE)
 
 
-def read_log(session: Connection) -> MigrationLog:
-    """Return the last row of each revision, on a session in autocommit; nothing if there is no log to read."""
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(_LAST_ROWS)
-            rows = cursor.fetchall()
-    except psycopg2.ProgrammingError:
-        return {}  # no such table, a table of an earlier release, or no right to read it
+def read_log(session: Connection) -> LoggedRevisions:
+    """Return the last row of each revision, by revision, or nothing if there is no log."""
     return {
         revision: LoggedRevision(position, revision, None if parents is None else tuple(parents), digest, applied_at)
-        for position, revision, parents, digest, applied_at in rows
+        for position, revision, parents, digest, applied_at in _read(session, _LAST_ROWS)
     }
 
 
+def totals(session: Connection, request: UpgradeRequest) -> Totals | None:
+    """Return the sums over the rows of a deployment, or None if there is no log."""
+    rows = _read(session, _TOTALS, request.request_id)
+    return Totals(*rows[0]) if rows else None
+
+
 def record_cancellation(session: Connection, stack_id: str) -> None:
-    """Tell invocations of the stack's failed deployment that still run to stop; raises psycopg2.Error."""
+    """Make running invocations of the stack stop before their next revision. Raises psycopg2.Error."""
     with session.cursor() as cursor:
         cursor.execute(_CANCEL, (stack_id,))
 
 
 def check_not_cancelled(session: Connection, request: UpgradeRequest) -> None:
-    """Raise CancelledError if CloudFormation has rolled the request's deployment back, on a session in autocommit.
+    """Raise CancelledError if CloudFormation has rolled back the deployment of the request.
 
-    The query also fails, with psycopg2.Error, if the session is gone, and the lock that it held with it.
+    Raises psycopg2.Error if the session was lost, and with it the lock that the session held.
     """
+    if _read(session, _IS_CANCELLED, request.stack_id, request.started_at) == [(True,)]:
+        raise CancelledError(
+            "CloudFormation has rolled this deployment back: no further revision is applied; deploy again"
+        )
+
+
+def _read(session: Connection, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+    """Return the rows of a query, on a session in autocommit, or no row if there is no log that can be read."""
     try:
         with session.cursor() as cursor:
-            cursor.execute(_IS_CANCELLED, (request.stack_id, request.started_at))
-            ((cancelled,),) = cursor.fetchall()
+            cursor.execute(query, arguments)
+            return cursor.fetchall()
     except psycopg2.ProgrammingError:
-        return  # no such table, or no right to read it
-    if cancelled:
-        raise CancelledError("CloudFormation has rolled this deployment back: its revisions are no longer applied")
+        return []  # no such table, a table of an earlier release, or no right to read it
 
 
-def totals(session: Connection, request: UpgradeRequest) -> Totals | None:
-    """Add up the rows of a deployment, on a session in autocommit; None where there is no history."""
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(_TOTALS, (request.request_id,))
-            ((revisions, invocations, seconds),) = cursor.fetchall()
-    except psycopg2.ProgrammingError:
-        return None  # no such table, or no right to read it
-    return Totals(revisions, invocations, seconds)
+def _is_in_transaction(connection: Connection) -> bool:
+    """Return whether the next statement runs in a transaction.
 
-
-def _in_transaction(connection: Connection) -> bool:
-    """Ask the server, rather than psycopg2: env.py may have chosen autocommit, and a revision have sent a COMMIT."""
+    The server's status counts, not psycopg2's: env.py may use autocommit, and a revision may have sent a COMMIT.
+    """
     begins_one = connection.status == STATUS_READY and not connection.autocommit
     return begins_one or connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
 
 
-def _go_without(what: str, exc: psycopg2.Error, connection: Connection) -> None:
+def _continue_without(problem: str, exc: psycopg2.Error, connection: Connection) -> None:
     if connection.closed:
         raise exc
-    logger.warning("the history %s", what, extra={"error": str(exc)})
+    logger.warning("the migration log %s", problem, extra={"error": str(exc)})

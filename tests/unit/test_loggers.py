@@ -1,4 +1,4 @@
-"""The function's loggers are the same after an env.py, however it configures logging."""
+"""The function's loggers are the same after env.py has configured logging in any way."""
 
 import logging
 import logging.config
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.loggers import KeptLoggers
+from migrator.loggers import SavedLoggers
 
 INI = """\
 [loggers]
@@ -56,7 +56,9 @@ def change_by_hand(_folder: Path) -> None:
     ],
     ids=["fileConfig", "dictConfig", "basicConfig", "disable", "by hand"],
 )
-def test_loggers_are_restored(configure: Callable[[Path], None], logger: logging.Logger, tmp_path: Path) -> None:
+def test_loggers_are_restored_after_env_py_has_configured_logging(
+    configure: Callable[[Path], None], logger: logging.Logger, tmp_path: Path
+) -> None:
     root = logging.getLogger()
 
     def state() -> list[object]:
@@ -66,20 +68,20 @@ def test_loggers_are_restored(configure: Callable[[Path], None], logger: logging
         ]
 
     before = state()
-    kept = KeptLoggers()
+    saved = SavedLoggers()
     for _ in range(2):
-        with kept:
+        with saved:
             configure(tmp_path)
-            kept.enable()
+            saved.enable()
             assert not logger.disabled
         assert state() == before
 
 
-def test_a_logger_that_was_disabled_stays_so(logger: logging.Logger, tmp_path: Path) -> None:
+def test_a_disabled_logger_stays_disabled(logger: logging.Logger, tmp_path: Path) -> None:
     logger.disabled = True
-    with KeptLoggers() as kept:
+    with SavedLoggers() as saved:
         file_config(tmp_path)
-        kept.enable()
+        saved.enable()
         assert logger.disabled
     assert logger.disabled
     logger.disabled = False
