@@ -72,6 +72,8 @@ class FrontDoor:
     async def open(self) -> None:
         """Begin to serve."""
         listener = socket.create_server((HOST, self._order.port), backlog=WAITING_CLIENTS)
+        # Accepted sockets inherit the option. asyncio does not set it: their protocol number is 0.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         listener.setblocking(False)
         self._accepting = asyncio.create_task(self._accept(listener))
 

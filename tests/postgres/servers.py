@@ -101,20 +101,30 @@ class Cluster:
         return "\n".join(line for line in dump.splitlines() if not _DIFFERS.search(line))
 
     def reset(self) -> None:
-        """Drop and make again the database, and drop the roles that a test made."""
-        admin, database = self.postgres.admin, SETTINGS.database
-        admin(f"DROP DATABASE {quoted(database)} WITH (FORCE)", database="postgres")
-        for (role,) in admin(_MADE_BY_A_TEST, database="postgres"):
-            admin(f"DROP ROLE {quoted(role)}", database="postgres")
-        admin(f"CREATE DATABASE {quoted(database)} OWNER {quoted(SETTINGS.master_username)}", database="postgres")
+        """Create the database again, empty, and drop the roles that a test has created."""
+        database, master = quoted(SETTINGS.database), quoted(SETTINGS.master_username)
+        for statement in (
+            f"DROP DATABASE {database} WITH (FORCE)",
+            _DROP_ROLES_OF_TESTS,
+            f"CREATE DATABASE {database} OWNER {master} STRATEGY FILE_COPY",  # half the work without fsync
+        ):
+            self.postgres.admin(statement, database="postgres")
 
 
 # Comments, a random key, and the counter that Debian's build of PostgreSQL keeps with each column.
 _DIFFERS = re.compile(r"^--|^\\|SET \(pg_attver=")
 # Objects of the server itself have ids below 16384.
-_MADE_BY_A_TEST = f"""
-SELECT rolname FROM pg_roles
-WHERE oid >= 16384 AND rolname !~ '^rds' AND rolname <> '{SETTINGS.master_username}'
+_DROP_ROLES_OF_TESTS = f"""
+DO $$
+DECLARE role text;
+BEGIN
+    FOR role IN
+        SELECT rolname FROM pg_roles
+        WHERE oid >= 16384 AND rolname !~ '^rds' AND rolname <> '{SETTINGS.master_username}'
+    LOOP
+        EXECUTE format('DROP ROLE %I', role);
+    END LOOP;
+END $$
 """
 
 

@@ -1,11 +1,14 @@
-"""`alembic` as a developer runs it: in a checkout of its own, with a database at hand and without."""
+"""The program `alembic` in a checkout, as developers run it: with DATABASE_URL and without.
+
+The database of DATABASE_URL is that of the tier, because a server for each command takes three times as long.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -13,7 +16,6 @@ from urllib.parse import quote
 import pytest
 
 from infra.settings import RoleSettings
-from migrations import command_line
 from rds_alembic.revisions.alembic_project import AlembicProject
 from tests.postgres.servers import SETTINGS, Cluster
 
@@ -32,14 +34,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of what Alembic needs; `temporary` is where servers have their files."""
+    """A copy of the files that Alembic reads. `temporary` is the folder for the files of servers."""
 
     folder: Path
     temporary: Path
+    database_url: str = ""
 
     def alembic(self, *arguments: str, **environ: str) -> Answer:
-        """Run the program, without DATABASE_URL unless it is given."""
-        known = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        """Run the program; `environ` is added to its environment."""
+        known = {**os.environ, "DATABASE_URL": self.database_url}
         local = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary), "LOCALAWS_POSTGRES": "embedded"}
         ran = subprocess.run(
             [ALEMBIC, *arguments],
@@ -51,14 +54,32 @@ class Checkout:
         )
         return Answer(ran.returncode, ran.stdout, ran.stderr)
 
+    def succeed(self, *arguments: str) -> None:
+        """Run the program, which must succeed."""
+        answer = self.alembic(*arguments)
+        assert answer.code == 0, answer
+
+    def generate(self, message: str) -> str:
+        """Generate a revision from the tables, apply it, and return its text."""
+        self.succeed("revision", "--autogenerate", "-m", message)
+        self.succeed("upgrade", "head")
+        return self.script(message)
+
     def add_to_tables(self, line: str) -> None:
-        """Change the tables as a developer would."""
+        """Append a line to the definition of the tables."""
         with (self.folder / "migrations/tables.py").open("a") as tables:
             tables.write(line)
 
-    def revision(self) -> str:
-        """Return the newest revision."""
-        return max((self.folder / "migrations/versions").glob("*.py")).read_text()
+    def script(self, message: str) -> str:
+        """Return the text of the revision with this message."""
+        [path] = self.folder.glob(f"migrations/versions/*_{message.replace(' ', '_')}.py")
+        return path.read_text()
+
+    def write_body(self, revision: str, line: str) -> None:
+        """Create a revision whose upgrade is this line of Python."""
+        self.succeed("revision", "-m", "test", "--rev-id", revision)
+        [path] = self.folder.glob(f"migrations/versions/*_{revision}_test.py")
+        path.write_text(path.read_text().replace("    pass", f"    {line}", 1))
 
 
 @pytest.fixture
@@ -72,120 +93,84 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
         yield Checkout(folder, Path(temporary))
 
 
+# Without DATABASE_URL
+
+
 def test_a_revision_is_generated_without_a_database(checkout: Checkout) -> None:
     checkout.add_to_tables('queries.append_column(sa.Column("remark", sa.Text))\n')
-    assert checkout.alembic("check").code != 0
-    written = checkout.alembic("revision", "--autogenerate", "-m", "add a remark")
+    written = checkout.alembic("revision", "--autogenerate", "-m", "remark")
     assert written.code == 0, written
     assert "no DATABASE_URL: working on a throwaway PostgreSQL" in written.err
-    assert 'op.add_column("queries", sa.Column("remark", sa.Text(), nullable=True))' in checkout.revision()
+    assert 'op.add_column("queries", sa.Column("remark", sa.Text(), nullable=True))' in checkout.script("remark")
     assert checkout.alembic("check").out.endswith("No new upgrade operations detected.\n")
     assert list(checkout.temporary.iterdir()) == []
 
 
-def test_commands_that_look_at_the_database_find_it_at_head(checkout: Checkout) -> None:
-    assert checkout.alembic("current").out == f"{REVISIONS[-1]} (head)\n"
+def test_commands_that_read_the_database_find_it_at_head(checkout: Checkout) -> None:
     assert "(head) (current)" in checkout.alembic("history", "--indicate-current").out
     assert f"Running downgrade {REVISIONS[-1]} -> " in checkout.alembic("downgrade", "-1").err
 
 
-def test_an_upgrade_starts_from_nothing_and_shows_each_revision(checkout: Checkout) -> None:
+def test_an_upgrade_starts_from_an_empty_database_and_shows_each_revision(checkout: Checkout) -> None:
     shown = checkout.alembic("upgrade", "head").err
     assert f"Running upgrade  -> {REVISIONS[0]}, " in shown
     assert shown.count("Running upgrade ") == len(REVISIONS)
 
 
-def test_the_local_server_may_be_of_either_kind(checkout: Checkout) -> None:
+def test_a_revision_may_name_the_roles_of_the_stack(checkout: Checkout) -> None:
+    roles = RoleSettings()
+    grant = f"GRANT SELECT ON queries TO {roles.owner}, {roles.migrator}, {roles.querier}"
+    checkout.write_body("grant", f'op.execute("{grant}")')
+    assert checkout.alembic("current").out == "grant (head)\n"
+
+
+def test_the_local_server_may_be_a_container_or_a_process(checkout: Checkout) -> None:
     kind = os.environ.get("LOCALAWS_POSTGRES", "")
     assert checkout.alembic("current", LOCALAWS_POSTGRES=kind).out == f"{REVISIONS[-1]} (head)\n"
 
 
-def test_no_server_is_started_to_write_sql_or_list_revisions(checkout: Checkout) -> None:
-    for arguments in (["upgrade", "head", "--sql"], ["history"], ["heads"], ["revision", "-m", "empty"]):
-        answer = checkout.alembic(*arguments, LOCALAWS_POSTGRES="nonsense")
-        assert answer.code == 0, answer
-
-
-def test_the_tables_as_they_are_make_no_revision(checkout: Checkout) -> None:
-    before = list(checkout.folder.rglob("versions/*.py"))
-    answer = checkout.alembic("revision", "--autogenerate", "-m", "nothing")
-    assert (answer.code, "no revision is written" in answer.out) == (0, True)
-    assert list(checkout.folder.rglob("versions/*.py")) == before
-
-
-def test_an_enum_type_is_made_and_dropped_with_its_column(checkout: Checkout) -> None:
-    checkout.add_to_tables(MOOD.format(values="'ok', 'it''s: so'"))
-    assert checkout.alembic("revision", "--autogenerate", "-m", "mood").code == 0
-    assert r"""op.execute("CREATE TYPE mood AS ENUM ('ok', 'its\\: so')")""" in checkout.revision()
-    assert checkout.alembic("check").code == 0
-    assert checkout.alembic("downgrade", "-1").code == 0
-
-
-def test_an_enum_type_gets_new_values_and_keeps_its_old_ones(checkout: Checkout) -> None:
-    checkout.add_to_tables(MOOD.format(values="'ok', 'sad'"))
-    checkout.alembic("revision", "--autogenerate", "-m", "mood", "--rev-id", "1")
-    tables = checkout.folder / "migrations/tables.py"
-    tables.write_text(tables.read_text().replace("'ok', 'sad'", "'great', 'ok', 'so so', 'sad'"))
-    written = checkout.alembic("revision", "--autogenerate", "-m", "moods", "--rev-id", "2")
-    assert written.code == 0, written
-    text = next(checkout.folder.rglob("versions/*_2_moods.py")).read_text()
-    assert "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'great' BEFORE 'ok'" in text
-    assert "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'so so' AFTER 'ok'" in text
-    assert checkout.alembic("check").code == 0
-    tables.write_text(tables.read_text().replace("'great', 'ok',", "'great',"))
-    refused = checkout.alembic("revision", "--autogenerate", "-m", "fewer moods")
-    assert refused.code != 0
-    assert "can add values to a type and neither remove nor move them" in refused.out
-
-
-def test_check_constraints_are_written_for_a_table_that_is_there_and_for_a_new_one(checkout: Checkout) -> None:
-    checkout.add_to_tables("""
-queries.append_constraint(sa.CheckConstraint("query_date > '1970-01-01'", name="recent"))
-sa.Table(
-    "depots",
-    metadata,
-    sa.Column("price", sa.Integer, sa.CheckConstraint("price > 0", name="positive")),
-    sa.CheckConstraint("price < 100", name="low"),
-)
-""")
-    written = checkout.alembic("revision", "--autogenerate", "-m", "checks")
-    assert written.code == 0, written
-    text = checkout.revision()
-    assert """op.create_check_constraint(op.f("ck_queries_recent"), "queries", "query_date > '1970-01-01'")""" in text
-    assert 'sa.CheckConstraint("price > 0", name=op.f("ck_depots_positive"))' in text
-    assert 'sa.CheckConstraint("price < 100", name=op.f("ck_depots_low"))' in text
-    assert checkout.alembic("check").code == 0
-
-
 def test_a_revision_that_does_not_apply_is_named_in_one_line(checkout: Checkout) -> None:
-    checkout.alembic("revision", "-m", "broken", "--rev-id", "broken")
-    script = next(checkout.folder.rglob("versions/*_broken_*.py"))
-    script.write_text(script.read_text().replace("    pass", '    op.execute("DROP TABLE nowhere")', 1))
+    checkout.write_body("broken", 'op.execute("DROP TABLE nowhere")')
     answer = checkout.alembic("check")
     assert answer.out == 'FAILED: revision broken fails on an empty database: table "nowhere" does not exist\n'
     assert "Traceback" not in answer.err
 
 
+def test_commands_that_need_no_database_start_no_server(checkout: Checkout) -> None:
+    for arguments in (["upgrade", "head", "--sql"], ["history"], ["heads"], ["revision", "-m", "empty"]):
+        answer = checkout.alembic(*arguments, LOCALAWS_POSTGRES="nonsense")
+        assert answer.code == 0, answer
+
+
+# With DATABASE_URL
+
+
 @pytest.fixture
-def named(bootstrapped: Cluster) -> str:
-    """Return the URL of a database."""
+def connected(checkout: Checkout, bootstrapped: Cluster) -> Checkout:
+    """Return a checkout with the URL of an empty database."""
     server = bootstrapped.postgres
     login = f"{SETTINGS.master_username}:{quote(SETTINGS.master_password)}"
-    return f"postgresql://{login}@{server.host}:{server.port}/{SETTINGS.database}?sslmode=require"
+    url = f"postgresql://{login}@{server.host}:{server.port}/{SETTINGS.database}?sslmode=require"
+    return replace(checkout, database_url=url)
 
 
-def test_the_database_that_is_named_is_used(checkout: Checkout, bootstrapped: Cluster, named: str) -> None:
-    answer = checkout.alembic("upgrade", "head", DATABASE_URL=named)
+@pytest.fixture
+def upgraded(connected: Checkout) -> Checkout:
+    """Return a checkout with the URL of a database at head."""
+    connected.succeed("upgrade", "head")
+    return connected
+
+
+def test_the_database_of_the_url_is_upgraded(connected: Checkout, bootstrapped: Cluster) -> None:
+    answer = connected.alembic("upgrade", "head")
     assert answer.code == 0, answer
     assert "throwaway" not in answer.err
     assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
 
 
-def test_a_revision_that_commits_by_itself_is_recorded(checkout: Checkout, bootstrapped: Cluster, named: str) -> None:
-    checkout.alembic("revision", "-m", "commits", "--rev-id", "commits")
-    script = next(checkout.folder.rglob("versions/*_commits_*.py"))
-    script.write_text(script.read_text().replace("    pass", "    op.get_bind().commit()", 1))
-    assert checkout.alembic("upgrade", "head", DATABASE_URL=named).code == 0
+def test_a_revision_that_commits_by_itself_is_recorded(connected: Checkout, bootstrapped: Cluster) -> None:
+    connected.write_body("commits", "op.get_bind().commit()")
+    connected.succeed("upgrade", "head")
     assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("commits",)]
 
 
@@ -209,6 +194,59 @@ def test_a_wrong_url_is_one_clear_line_without_its_password(checkout: Checkout, 
     assert "secret" not in answer.out + answer.err
 
 
-def test_the_roles_of_the_throwaway_are_those_of_the_stack() -> None:
-    roles = RoleSettings()
-    assert (command_line.OWNER, set(command_line.ROLES)) == (roles.owner, {roles.migrator, roles.querier})
+# Revisions that are generated from the tables
+
+
+def test_no_revision_is_written_if_the_database_has_the_tables(upgraded: Checkout) -> None:
+    before = list(upgraded.folder.rglob("versions/*.py"))
+    answer = upgraded.alembic("revision", "--autogenerate", "-m", "nothing")
+    assert (answer.code, "no revision is written" in answer.out) == (0, True)
+    assert list(upgraded.folder.rglob("versions/*.py")) == before
+
+
+def test_an_enum_type_is_created_and_dropped_with_its_column(upgraded: Checkout, bootstrapped: Cluster) -> None:
+    upgraded.add_to_tables(MOOD.format(values="'ok', 'it''s: so'"))
+    upgraded.generate("mood")
+    assert enum_values(bootstrapped) == ["ok", "it''s: so".replace("''", "")]
+    upgraded.succeed("check")
+    upgraded.succeed("downgrade", "-1")
+    assert enum_values(bootstrapped) == []
+
+
+def test_an_enum_type_gets_new_values_and_keeps_its_old_ones(upgraded: Checkout, bootstrapped: Cluster) -> None:
+    upgraded.add_to_tables(MOOD.format(values="'ok', 'sad'"))
+    upgraded.generate("mood")
+    tables = upgraded.folder / "migrations/tables.py"
+    tables.write_text(tables.read_text().replace("'ok', 'sad'", "'great', 'ok', 'so so', 'sad'"))
+    upgraded.generate("moods")
+    assert enum_values(bootstrapped) == ["great", "ok", "so so", "sad"]
+    upgraded.succeed("check")
+    tables.write_text(tables.read_text().replace("'great', 'ok',", "'great',"))
+    refused = upgraded.alembic("revision", "--autogenerate", "-m", "fewer moods")
+    assert refused.code != 0
+    assert "can add values to a type and neither remove nor move them" in refused.out
+
+
+def test_check_constraints_are_written_for_an_existing_table_and_for_a_new_one(
+    upgraded: Checkout, bootstrapped: Cluster
+) -> None:
+    upgraded.add_to_tables("""
+queries.append_constraint(sa.CheckConstraint("query_date > '1970-01-01'", name="recent"))
+sa.Table(
+    "depots",
+    metadata,
+    sa.Column("price", sa.Integer, sa.CheckConstraint("price > 0", name="positive")),
+    sa.CheckConstraint("price < 100", name="low"),
+)
+""")
+    text = upgraded.generate("checks")
+    assert """op.create_check_constraint(op.f("ck_queries_recent"), "queries", "query_date > '1970-01-01'")""" in text
+    constraints = "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0 ORDER BY 1"
+    names = {name for (name,) in bootstrapped.admin(constraints)}
+    assert {"ck_queries_recent", "ck_depots_positive", "ck_depots_low"} <= names
+    upgraded.succeed("check")
+
+
+def enum_values(cluster: Cluster) -> list[str]:
+    """Return the values of the enum types of the database, in their order."""
+    return [str(value) for (value,) in cluster.admin("SELECT enumlabel FROM pg_enum ORDER BY enumsortorder")]

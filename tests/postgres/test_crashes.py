@@ -1,7 +1,7 @@
-"""An upgrade interrupted anywhere: the next run reaches head, and the schema is that of an uninterrupted one.
+"""Upgrades that are interrupted at any point. The next upgrade reaches head, and the schema is the usual one.
 
-Killed: the process ends without a word, as a function that is out of time or memory. Cut: the network between the
-function and the server goes away, and the function lives on. Each before, during and after every statement and commit.
+A killed process ends at once, as a function that is out of time or memory. A cut connection is lost between function
+and server, and the function continues. Interruptions come before, during and after statements and commits.
 """
 
 import multiprocessing
@@ -92,8 +92,16 @@ def state(cluster: Cluster) -> list[tuple[object, ...]]:
     ]
 
 
+def changes(points: list[str]) -> list[int]:
+    """Return the positions of the points that change the database, its locks or its transactions."""
+    reads = ("select", "show")
+    return [
+        at for at, point in enumerate(points) if "advisory" in point or not point.lstrip().lower().startswith(reads)
+    ]
+
+
 @pytest.mark.parametrize("when", When)
-def test_a_killed_upgrade_is_finished_by_the_next(
+def test_a_killed_upgrade_is_finished_by_the_next_upgrade(
     when: When,
     chain: Project,
     bootstrapped: Cluster,
@@ -102,18 +110,19 @@ def test_a_killed_upgrade_is_finished_by_the_next(
 ) -> None:
     points = uninterrupted(bootstrapped, chain)
     expected = state(bootstrapped)
-    # After one statement is before the next, for a process that is killed: only the last one has an "after" of its own.
-    first = len(points) - 1 if when is When.AFTER else 0
-    for at, point in enumerate(points[first:], start=first):
+    # A killed process leaves only the state of the server. Reads do not change it, and the state after a change is the
+    # state before the next change.
+    positions = changes(points)[-1:] if when is When.AFTER else changes(points)
+    for at in positions:
         start_over()
         kill_at(at, when, bootstrapped, chain.request(), chain.folder)
         uninterrupted(bootstrapped, chain)
-        assert state(bootstrapped) == expected, f"killed {when} {point}"
-    record_property("tried", f"killed {when} {len(points) - first} of {len(points)} statements and commits")
+        assert state(bootstrapped) == expected, f"killed {when} {points[at]}"
+    record_property("tried", f"killed {when} {len(positions)} of {len(points)} statements and commits")
 
 
 @pytest.mark.parametrize("when", When)
-def test_an_upgrade_that_loses_its_connection_goes_on_or_is_finished_by_the_next(
+def test_an_upgrade_that_loses_its_connection_continues_or_is_finished_by_the_next_upgrade(
     when: When,
     chain: Project,
     bootstrapped: Cluster,
@@ -124,15 +133,16 @@ def test_an_upgrade_that_loses_its_connection_goes_on_or_is_finished_by_the_next
     monkeypatch.setattr(upgrade_module, "Backoff", lambda **_seconds: Backoff(first=0.02, longest=0.1))
     points = uninterrupted(bootstrapped, chain)
     expected = state(bootstrapped)
-    # Until the first change, the database is empty: one way of cutting is enough there.
-    first = 0 if when is When.BEFORE else next(at for at, point in enumerate(points) if "CREATE" in point)
-    for at, point in enumerate(points[first:], start=first):
+    # The function continues after a cut, and each statement is another place in its code. A cut during or after a read
+    # is noticed at the next statement, as a cut before that statement.
+    positions = list(range(len(points))) if when is When.BEFORE else changes(points)
+    for at in positions:
         start_over()
         interruption = Interruption(strike=cut, at=at, when=when)
         run(bootstrapped, chain, interruption)
         assert interruption.struck
-        assert state(bootstrapped) == expected, f"cut {when} {point}"
-    record_property("tried", f"cut {when} {len(points) - first} of {len(points)} statements and commits")
+        assert state(bootstrapped) == expected, f"cut {when} {points[at]}"
+    record_property("tried", f"cut {when} {len(positions)} of {len(points)} statements and commits")
 
 
 def kill_at(at: int, when: When, cluster: Cluster, request: UpgradeRequest, folder: Path) -> None:
