@@ -21,6 +21,7 @@ from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions.alembic_project import AlembicProject
 
 SERVICE = "migrator"
+AUTOGENERATE = ("rds_alembic/__init__.py", "rds_alembic/autogenerate")  # env.py may import it
 TIMEOUT = Duration.minutes(14)  # the framework's function, which waits for the answer, is cut off after 15
 TOTAL_TIMEOUT = Duration.hours(1)  # the longest that CloudFormation waits for a custom resource
 
@@ -134,7 +135,7 @@ def _bundle(history: AlembicProject, login: Login) -> Bundle:
         name="migrator",
         packages=("migrator", "rds_iam"),
         requirements="migrator.txt",
-        files=login.files() | history.files(PROJECT / ".build"),
+        files=login.files() | history.files(PROJECT / ".build") | {name: PROJECT / name for name in AUTOGENERATE},
     )
 
 
