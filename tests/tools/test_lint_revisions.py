@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lint_project import LintProject, line_of
+from tests.tools.lint_project import LintProject, line_of
 
 SQL = 'def upgrade():\n    op.execute("SELECT 1")'
 

@@ -6,7 +6,7 @@ import pytest
 
 from review.rendering import render
 from tests.alembic_projects import OFFLINE_ENV
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 OTHER_DIALECT = OFFLINE_ENV.replace("postgresql", "sqlite")
 
