@@ -1,104 +1,109 @@
-"""The developer's side of env.py: the database that `alembic` on a command line works on."""
+"""The database of the `alembic` command on a developer's machine. Functions do not use this module."""
 
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
-# What the stack's role bootstrap makes before the first revision: the owner, and whom revisions grant something to.
+# The roles of the stack, which exist before the first revision: the owner of the tables, and the roles in its GRANTs.
 OWNER = "app_owner"
 ROLES = ("migrator", "querier")
-_ALLOWED = "allowed is postgresql+psycopg2://user:password@host:port/database"
+_URL_FORM = "postgresql+psycopg2://user:password@host:port/database"
 
 
 @contextmanager
-def connection(config: Config) -> Iterator[sa.Connection]:
-    """Connect to the database that DATABASE_URL names; without one, to a throwaway that is brought to head.
+def connect(config: Config) -> Iterator[sa.Connection]:
+    """Connect to the database of DATABASE_URL; without DATABASE_URL, to an ephemeral database at head.
 
-    Raises CommandError, which `alembic` prints as one line.
+    `alembic upgrade` gets an empty ephemeral database instead, and so shows each revision. Raises CommandError, which
+    `alembic` prints in one line.
     """
-    value = os.environ.get("DATABASE_URL")
-    if value:
-        with _connect(_parse(value)) as named:
-            yield named
-            named.commit()  # what a revision that commits by itself leaves open, as the migrator does
+    url = os.environ.get("DATABASE_URL")
+    if url:
+        with _connect_to(_parse(url)) as connection:
+            yield connection
+            connection.commit()  # a revision may have left a transaction open, by its own commit
         return
-    with _throwaway() as throwaway:
-        if not _is_upgrade(config):  # an upgrade starts from nothing, and shows every revision
-            _bring_to_head(throwaway, ScriptDirectory.from_config(config))
-        yield throwaway
+    with _connect_to_ephemeral_database() as connection:
+        if not _is_upgrade(config):
+            _upgrade_to_head(connection, ScriptDirectory.from_config(config))
+        yield connection
 
 
-def _parse(value: str) -> sa.URL:
+def _parse(text: str) -> sa.URL:
     try:
-        url = sa.make_url(value)
-    except (sa.exc.ArgumentError, ValueError) as exc:  # its message may hold the password, and so may the value
-        raise CommandError(f"DATABASE_URL is no URL: {_ALLOWED}") from exc
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError) as exc:  # the message does not show the text: it may hold a password
+        raise CommandError(f"DATABASE_URL is not a valid URL: it must have the form {_URL_FORM}") from exc
     if url.drivername in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg2")
     if url.drivername != "postgresql+psycopg2":
-        raise CommandError(f"DATABASE_URL begins with {url.drivername}://, {_ALLOWED}")
+        raise CommandError(f"DATABASE_URL must have the form {_URL_FORM} (got {url.drivername}://)")
     return url
 
 
-def _connect(url: sa.URL) -> sa.Connection:
+def _connect_to(url: sa.URL) -> sa.Connection:
     try:
         return sa.create_engine(url, poolclass=sa.NullPool).connect()
     except sa.exc.OperationalError as exc:
-        words = " ".join(str(exc.orig).split())
-        raise CommandError(f"DATABASE_URL is {url.render_as_string()}, which cannot be connected to: {words}") from exc
+        raise CommandError(f"cannot connect to DATABASE_URL {url.render_as_string()}: {_one_line(exc)}") from exc
 
 
 @contextmanager
-def _throwaway() -> Iterator[sa.Connection]:
+def _connect_to_ephemeral_database() -> Iterator[sa.Connection]:
     try:
-        from localaws.errors import LocalAwsError  # noqa: PLC0415 - on a developer's machine only
+        from localaws.errors import LocalAwsError  # noqa: PLC0415 - not in the zip of a function
         from localaws.postgres import throwaway  # noqa: PLC0415
     except ModuleNotFoundError as exc:
-        raise CommandError(f"no database: DATABASE_URL is not set, {_ALLOWED}") from exc
-    print("no DATABASE_URL: working on a throwaway PostgreSQL, which is gone afterwards", file=sys.stderr)
+        raise CommandError(f"DATABASE_URL must have the form {_URL_FORM} (got nothing)") from exc
+    print("DATABASE_URL is not set: using an ephemeral PostgreSQL, which is deleted afterwards", file=sys.stderr)
     try:
         with throwaway.database(owner=OWNER, roles=ROLES) as arguments:
             engine = sa.create_engine("postgresql+psycopg2://", connect_args=arguments, poolclass=sa.NullPool)
-            with engine.connect() as found:
-                yield found
+            with engine.connect() as connection:
+                yield connection
     except LocalAwsError as exc:
-        raise CommandError(f"no throwaway PostgreSQL: {exc}") from exc
+        raise CommandError(f"cannot start an ephemeral PostgreSQL: {exc}") from exc
 
 
 def _is_upgrade(config: Config) -> bool:
-    chosen = getattr(config.cmd_opts, "cmd", (None,))
-    return chosen[0] is command.upgrade
+    function, *_ = getattr(config.cmd_opts, "cmd", (None,))
+    return function is command.upgrade
 
 
-def _bring_to_head(connection: sa.Connection, script: ScriptDirectory) -> None:
-    running: str | None = None
-    log = logging.getLogger("alembic.runtime.migration")
-    level = log.level
-    log.setLevel(logging.WARNING)
-
-    def steps(heads: tuple[str, ...], _: MigrationContext) -> Iterator[Any]:
-        nonlocal running
-        for step in script._upgrade_revs("heads", cast("str", heads)):  # noqa: SLF001 - what alembic.command.upgrade calls
-            running = step.info.up_revision_id
-            yield step
-
+def _upgrade_to_head(connection: sa.Connection, directory: ScriptDirectory) -> None:
+    """Apply all revisions to an empty database. env.py is running already, so `command.upgrade` cannot be called."""
+    logger = logging.getLogger("alembic.runtime.migration")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    scripts = directory.iterate_revisions("heads", (), implicit_base=True)  # from head to base
     try:
-        migration = MigrationContext.configure(connection, opts={"fn": steps, "transaction_per_migration": True})
+        for script in reversed(list(scripts)):
+            _apply(script, directory, connection)
+    finally:
+        logger.setLevel(level)
+    connection.commit()
+
+
+def _apply(script: Script, directory: ScriptDirectory, connection: sa.Connection) -> None:
+    step = MigrationStep.upgrade_from_script(directory.revision_map, script)
+    options = {"fn": lambda _heads, _context: [step], "transaction_per_migration": True}
+    try:
+        migration = MigrationContext.configure(connection, opts=options)
         with migration.begin_transaction(), Operations.context(migration):
             migration.run_migrations()
     except sa.exc.DBAPIError as exc:
-        raise CommandError(f"revision {running} fails on an empty database: {' '.join(str(exc.orig).split())}") from exc
-    finally:
-        log.setLevel(level)
-    connection.commit()
+        raise CommandError(f"revision {script.revision} fails on an empty database: {_one_line(exc)}") from exc
+
+
+def _one_line(exc: sa.exc.DBAPIError) -> str:
+    return " ".join(str(exc.orig).split())

@@ -1,60 +1,68 @@
-"""Where Alembic gets its connection: from the migrator, from a test, or, for a developer, from `command_line`."""
+"""The environment of Alembic: it connects to the database and runs the revisions.
 
-from contextlib import AbstractContextManager, nullcontext
+The migrator and the tests pass their connection in `config.attributes["connection"]`. On the command line,
+`command_line.py` connects.
+"""
+
 from logging.config import fileConfig
 
 import sqlalchemy as sa
 from alembic import context
 
-from migrations import autogenerate
-from migrations.tables import metadata
+from migrations.tables import metadata as target_metadata
+from rds_alembic import autogenerate
 
 config = context.config
+
 if config.config_file_name is not None:
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
 
-def run_offline() -> None:
-    """Write SQL instead of running it: `alembic upgrade head --sql`."""
+def run_migrations_offline() -> None:
+    """Write the SQL instead of executing it: `alembic upgrade head --sql`."""
     context.configure(
         dialect_name="postgresql",
-        dialect_opts={"paramstyle": "named"},  # psycopg2's own would double every %
-        target_metadata=metadata,
+        dialect_opts={"paramstyle": "named"},  # the paramstyle of psycopg2 would double each %
+        target_metadata=target_metadata,
         literal_binds=True,
         transaction_per_migration=True,
     )
+
     with context.begin_transaction():
         context.run_migrations()
 
 
-def run_online() -> None:
-    """Run on the connection of the caller, or on one of our own."""
-    with _connection() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            compare_server_default=True,
-            autogenerate_plugins=autogenerate.PLUGINS,
-            render_item=autogenerate.render,
-            process_revision_directives=autogenerate.complete,
-            transaction_per_migration=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+def run_migrations_online() -> None:
+    """Run the revisions on the caller's connection, or on the connection of the command line."""
+    connectable = config.attributes.get("connection")
+
+    if isinstance(connectable, sa.Connection):
+        run_migrations(connectable)
+    elif isinstance(connectable, sa.Engine):
+        with connectable.connect() as connection:
+            run_migrations(connection)
+    else:
+        from migrations import command_line  # noqa: PLC0415 - functions always pass their connection
+
+        with command_line.connect(config) as connection:
+            run_migrations(connection)
 
 
-def _connection() -> AbstractContextManager[sa.Connection]:
-    given = config.attributes.get("connection")
-    if isinstance(given, sa.Connection):
-        return nullcontext(given)  # its owner closes it
-    if isinstance(given, sa.Engine):
-        return given.connect()
-    from migrations import command_line  # noqa: PLC0415 - not where a function runs
+def run_migrations(connection: sa.Connection) -> None:
+    """Run the revisions on a connection. The caller closes the connection."""
+    context.configure(
+        connection=connection,
+        target_metadata=target_metadata,
+        compare_server_default=True,
+        transaction_per_migration=True,
+        **autogenerate.OPTIONS,
+    )
 
-    return command_line.connection(config)
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 if context.is_offline_mode():
-    run_offline()
+    run_migrations_offline()
 else:
-    run_online()
+    run_migrations_online()

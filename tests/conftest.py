@@ -35,7 +35,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 class _ByPart(LoadScopeScheduling):  # type: ignore[misc] # likewise
-    """A part is a tier, or a module of the tests on PostgreSQL; the tests of the local AWS alone are one, too.
+    """The parts are the tiers, and the modules of the two slow tiers. The tests of the local AWS are one part.
 
     Marks of xdist_group would say the same, but xdist 3.8 writes them where pytest 9.2 does not look.
     """
@@ -44,7 +44,7 @@ class _ByPart(LoadScopeScheduling):  # type: ignore[misc] # likewise
         _, tier, module, *_ = nodeid.replace("::", "/").split("/")
         if tier == "e2e" and module not in DEPLOYMENTS:
             return "local AWS"
-        return module if tier == "postgres" else tier
+        return module if tier in {"postgres", "tools"} else tier
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

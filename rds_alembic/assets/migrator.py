@@ -11,9 +11,7 @@ from rds_alembic.assets.function_asset import FunctionAsset
 from rds_alembic.revisions.alembic_project import MANIFEST, AlembicProject
 
 # An env.py may import rds_alembic.autogenerate. The constructs beside it stay out of the zip.
-AUTOGENERATE: tuple[str, ...] = ("rds_alembic/__init__.py", "rds_alembic/autogenerate")
-if not (CHECKOUT / "rds_alembic" / "autogenerate").exists():  # to be removed when it exists
-    AUTOGENERATE = ("rds_alembic/__init__.py",)
+AUTOGENERATE = ("rds_alembic/__init__.py", "rds_alembic/autogenerate")
 
 
 def upgrade_asset(project: AlembicProject) -> FunctionAsset:

@@ -1,7 +1,7 @@
 """SQL statements as trees, by squawk's parser, and the relations that they name.
 
 The trees come from `squawk --debug parse`, which is made for people; squawk is locked to one version, and
-tests/unit/test_lock_levels.py fails if another one calls things differently.
+tests/tools/test_lock_levels.py fails if another one calls things differently.
 """
 
 import re

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lint_project import LintProject, line_of
+from tests.tools.lint_project import LintProject, line_of
 
 SQL = 'def upgrade():\n    op.execute("SELECT 1")'
 
@@ -172,7 +172,7 @@ def test_a_revision_in_another_encoding_is_read(tmp_path: Path) -> None:
     path = project.write("one", 'def upgrade():\n    op.execute("SELECT \'naïve\'")\n    op.drop_table("t")')
     path.write_bytes(b"# coding: latin-1\n" + path.read_text(encoding="utf-8").encode("latin-1"))
     (finding,) = project.findings()
-    assert (finding.rule, finding.line) == ("ban-drop-table", 11)
+    assert (finding.rule, finding.line) == ("ban-drop-table", 13)
 
 
 def test_placeholders_that_were_not_filled_in_are_found(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 IN_BLOCK = "with op.get_context().autocommit_block():\n"
 DROP = "DROP INDEX CONCURRENTLY IF EXISTS app.ix"

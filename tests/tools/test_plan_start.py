@@ -9,7 +9,7 @@ import pytest
 from review.errors import ReviewError
 from review.history import History
 from review.planning.releases import Start, find_start
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 
 class Repository:

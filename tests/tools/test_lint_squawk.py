@@ -9,7 +9,7 @@ import pytest
 from review import squawk
 from review.errors import ReviewError
 from review.linting.advice import ADVICE, ALIASES, GUIDE, SQUAWK_RULES
-from tests.unit.lint_project import LintProject, line_of
+from tests.tools.lint_project import LintProject, line_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import pytest
 
 from review.linting.frozen import Lock, digest, freeze, sources
 from review.source import Source
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 UPGRADE = 'def upgrade():\n    op.execute("SELECT 1")'
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from review.rendering import render
-from tests.unit.lint_project import ENV, LintProject
+from tests.alembic_projects import OFFLINE_ENV
+from tests.tools.lint_project import LintProject
 
-OTHER_DIALECT = ENV.replace("postgresql", "sqlite")
+OTHER_DIALECT = OFFLINE_ENV.replace("postgresql", "sqlite")
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ EXPECTED = [("one", "CREATE TABLE t (id int);", True), ("two", "VACUUM t;", Fals
 
 
 def test_an_env_that_works_offline_is_run(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
-    project.env("import sys\nprint('env.py was here', file=sys.stderr)\n" + ENV)
+    project.env("import sys\nprint('env.py was here', file=sys.stderr)\n" + OFFLINE_ENV)
     assert rendered(project) == EXPECTED
     assert capsys.readouterr().err == "env.py was here\n"
 
@@ -57,11 +58,11 @@ def test_an_env_that_does_not_is_left_out_and_it_is_said(
 
 
 def test_an_env_for_several_databases_renders_each_revision_once(project: LintProject) -> None:
-    project.env(f"{ENV}\n{ENV}")
+    project.env(f"{OFFLINE_ENV}\n{OFFLINE_ENV}")
     assert rendered(project) == EXPECTED
 
 
-@pytest.mark.parametrize("env", [ENV, ENV.replace(", transaction_per_migration=True", "")])
+@pytest.mark.parametrize("env", [OFFLINE_ENV, OFFLINE_ENV.replace(", transaction_per_migration=True", "")])
 def test_a_revision_that_commits_does_not_leave_the_next_outside_of_its_transaction(
     project: LintProject, env: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from review.__main__ import main
 from review.history import History
 from review.linting.lint import lint
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 ROOT = Path(__file__).parents[2]
 

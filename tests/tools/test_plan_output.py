@@ -11,7 +11,7 @@ from review.__main__ import main
 from review.planning import markdown, plan, terminal
 from review.planning.plan import Plan
 from review.planning.releases import Start
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lint_project import LintProject
+from tests.tools.lint_project import LintProject
 
 DROP = 'op.drop_table("t")'
 IGNORE = "# lint-sql: ignore[ban-drop-table]"
