@@ -1,1 +1,1 @@
-"""What runs while the stack is deployed: the roles of the database, then the upgrade of its schema."""
+"""The functions that run during a deployment: the role setup, the upgrade of the schema, the protection."""

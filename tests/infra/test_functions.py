@@ -54,7 +54,7 @@ def test_a_function_that_logs_in_is_in_the_tier_with_egress(dev: Synthesized, fu
     assert all(subnet.startswith("NetworkVpcPrivateWithEgressSubnet") for subnet in subnets)
 
 
-@pytest.mark.parametrize("function", HANDLERS.keys() - set(IN_VPC))
+@pytest.mark.parametrize("function", sorted(HANDLERS.keys() - set(IN_VPC)))
 def test_a_function_that_does_not_log_in_is_outside_the_vpc(prod: Synthesized, function: str) -> None:
     assert "VpcConfig" not in prod.function(function)
 
