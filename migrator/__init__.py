@@ -1,1 +1,1 @@
-"""What runs while the stack is deployed: the roles of the database, then the upgrade of its schema."""
+"""The functions that run while the stack is deployed: role setup, upgrade, protection, log retention."""

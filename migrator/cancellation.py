@@ -1,4 +1,4 @@
-"""Stop the upgrades of a deployment that CloudFormation has given up."""
+"""Stop the upgrades of a deployment that CloudFormation has rolled back."""
 
 import psycopg2
 from aws_lambda_powertools import Logger
