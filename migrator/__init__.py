@@ -1,1 +1,1 @@
-"""The functions that run during a deployment: the role setup, the upgrade of the schema, the protection."""
+"""The functions that run while the stack is deployed: role setup, upgrade, protection, log retention."""

@@ -30,7 +30,7 @@ class HistoryError(UpgradeError):
 
 
 class CancelledError(UpgradeError):
-    """CloudFormation has given the deployment up. No further revision may be applied for it."""
+    """CloudFormation has rolled the deployment back, or no longer waits for it. No further revision may be applied."""
 
 
 class LockTimeoutError(UpgradeError):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.database_errors import wrap_database_errors
@@ -54,14 +54,14 @@ class RevisionRunner:
 
     def heads(self) -> frozenset[str]:
         """Read the heads through env.py, which may have given the version table another name or schema."""
-        heads = self._environment.run("reading the revision of the database", _no_steps)
+        heads = self._environment.run("reading the revision of the database", lambda _heads, _context: [])
         self._check_recorded(heads)
         return frozenset(heads)
 
     def stamp(self, revision: str, heads: Collection[str]) -> None:
         """Record a revision in the version table in place of `heads`, without running it. Raises UpgradeError."""
         step = self._scripts.stamp_step(revision, heads)
-        self._environment.run(f"recording the baseline {revision} failed", partial(_one_step, step))
+        self._environment.run(f"recording the baseline {revision} failed", lambda _heads, _context: [step])
 
     def apply(self, revision: str, on_applied: OnApplied) -> None:
         """Run one revision. Calls `on_applied` with the revision and its seconds in its transaction, before the commit.
@@ -132,11 +132,3 @@ class _Application:
         connection = driver_connection(cast("sa.Connection", ctx.connection))
         self._on_applied(connection, self._revision, time.monotonic() - self._began)
         self.is_recorded = True
-
-
-def _no_steps(_heads: tuple[str, ...], _context: MigrationContext) -> list[StampStep]:
-    return []
-
-
-def _one_step(step: StampStep, _heads: tuple[str, ...], _context: MigrationContext) -> list[StampStep]:
-    return [step]

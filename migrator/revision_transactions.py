@@ -43,14 +43,11 @@ _NEVER_WRITES = {"BEGIN", "COMMIT", "RELEASE", "ROLLBACK", "SAVEPOINT", "SET", "
 
 @dataclass
 class _Transaction:
-    """A transaction that has written.
-
-    `is_explicit`: the revision has begun it, with a BEGIN in autocommit. `has_failed`: its last statement failed.
-    """
+    """A transaction that has written. `is_explicit`: the revision has begun it, with a BEGIN in autocommit."""
 
     id: str
     is_explicit: bool
-    has_failed: bool = False
+    has_failed: bool = False  # its last statement has failed
 
     @property
     def may_be_rolled_back(self) -> bool:
@@ -63,7 +60,7 @@ class _Revision:
     """The transactions of one revision on its session, and the settings of the session at its beginning.
 
     `is_known`: the open transaction is the last one of the list. `is_checked`: no transaction was added since the last
-    check. `reads`: the number of queries in the open transaction.
+    check. `reads`: the number of queries since the last id was read.
     """
 
     name: str
@@ -80,7 +77,7 @@ class _Revision:
         if self.session.info.transaction_status == TRANSACTION_STATUS_IDLE:
             self.is_known = False
             if not self.is_checked:
-                self.check_rollback()  # now, because the driver may not have noticed the end of the transaction
+                self.check_rollback()  # now, because the driver may not notice the end of the transaction
 
     def after_statement(self, statement: str, tag: str) -> None:
         if _CONTROL.search(statement):
@@ -188,8 +185,7 @@ def _finish(revision: _Revision) -> None:
             f"revision {revision.name} failed: it continued after a statement had failed{failure}; "
             "run statements that may fail in a savepoint, with op.get_bind().begin_nested()"
         )
-    search_path, role = revision.check_rollback()
-    if (search_path, role) != (revision.search_path, revision.role):
+    if revision.check_rollback() != (revision.search_path, revision.role):
         _query(session, _RESTORE, revision.search_path, revision.role)
     if session.status == STATUS_BEGIN and session.info.transaction_status == TRANSACTION_STATUS_IDLE:
         # The revision sent a COMMIT as text, which the driver does not notice.

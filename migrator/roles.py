@@ -37,7 +37,7 @@ def reconcile(connection: Connection, request: RolesRequest, old: RolesRequest |
         cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
         was_member = _is_member_of_rds_iam(cursor)
         managed = _create_missing(cursor, request)
-        database = _database(cursor)
+        database = connection.info.dbname
         if request.revoke_public:
             _revoke_public(cursor, database)
         _set_up_owner(cursor, request.owner, database)
@@ -144,12 +144,6 @@ def _is_member_of_rds_iam(cursor: Cursor) -> bool:
     cursor.execute("SELECT pg_catalog.pg_has_role('rds_iam', 'USAGE')")
     ((member,),) = cursor.fetchall()
     return bool(member)
-
-
-def _database(cursor: Cursor) -> str:
-    cursor.execute("SELECT pg_catalog.current_database()")
-    ((database,),) = cursor.fetchall()
-    return str(database)
 
 
 def _run(cursor: Cursor, statement: str, *names: str) -> None:

@@ -1,4 +1,4 @@
-"""Limit the time of statements on the server, where the statement of a killed function would go on running."""
+"""Limit the time of statements on the server, where the statement of a killed function would continue to run."""
 
 import math
 from dataclasses import dataclass

@@ -13,14 +13,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from migrator.cancellation import application_name
 from migrator.decision import Decision
 from migrator.errors import CancelledError
 from migrator.events import Event, UpgradeRequest, request_type
 from migrator.manifest import Manifest
 from migrator.migration_log import Totals
 from migrator.reporting import report_failure
-from migrator.rollback import roll_back, stop_upgrades
+from migrator.rollback import application_name, roll_back, stop_upgrades
 from migrator.session import Connect
 from migrator.settings import UpgradeSettings
 from migrator.supervisor import OnStarted, supervise

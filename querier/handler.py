@@ -29,7 +29,7 @@ def handler(event: object, _context: LambdaContext) -> dict[str, object]:
     with closing(connect(settings, deadline, application_name="querier", server_settings=session)) as connection:
         query = write_query(connection, day)
     with single_metric(name="RowsWritten", unit=MetricUnit.Count, value=int(query.written)):
-        pass  # written on leaving the block
+        pass  # written at the end of the block
     answer: dict[str, object] = {"id": query.id, "query_date": query.query_date.isoformat(), "written": query.written}
     logger.info("row written" if query.written else "row exists already", extra={"query": answer})
     return answer

@@ -1,6 +1,6 @@
-"""Thousands of random deployments against a database in memory: the decision, and what follows from it.
+"""Thousands of random deployments to a database in memory: the decision, and the state that follows from it.
 
-A revision is applied here by a few lines. `tests/postgres/test_cloudformation.py` does less of this with real servers.
+A few lines apply a revision here. `tests/postgres/test_cloudformation.py` has fewer deployments, to real servers.
 """
 
 import re
@@ -35,16 +35,16 @@ class Database:
     history: Manifest = Manifest({})  # noqa: RUF009 - never changed
 
     def upgrade(self, request: UpgradeRequest, code: Manifest, *, broken: str = "") -> Decision:
-        """Do what the migrator does; raises HistoryError, or BrokenRevisionError when it gets to `broken`."""
-        todo = decide(self.heads, request, code, self.log)
-        if todo is Decision.BASELINE:
+        """Upgrade as the migrator does. Raises HistoryError, or BrokenRevisionError at the revision `broken`."""
+        decision = decide(self.heads, request, code, self.log)
+        if decision is Decision.BASELINE:
             self._record_baseline(request.baseline, code)
-            todo = decide(self.heads, UpgradeRequest("", request.revisions), code, self.log)
-        if todo is Decision.UPGRADE:
+            decision = decide(self.heads, UpgradeRequest("", request.revisions), code, self.log)
+        if decision is Decision.UPGRADE:
             for file in code.files.values():
                 if file.revision not in code.ancestors(self.heads):
                     self._apply(file, code, broken)
-        return todo
+        return decision
 
     def _apply(self, file: RevisionFile, code: Manifest, broken: str) -> None:
         if file.revision == broken:
@@ -55,7 +55,7 @@ class Database:
         self.history = code
 
     def _record_baseline(self, baseline: str, code: Manifest) -> None:
-        """Take the user's word: the schema is what the code's revisions make."""
+        """Record that the schema is that of the baseline, as the user says."""
         self.heads = frozenset({baseline})
         self.history = code
         for revision in code.ancestors({baseline}):
@@ -104,7 +104,7 @@ class Deployments(RuleBasedStateMachine):
         return self._replaced(code, file, new, moved)
 
     def replace(self, code: Manifest, at: int) -> Manifest:
-        """Put another revision in the place of one, before its child if it has one."""
+        """Replace a revision by another one, which becomes the parent of its child."""
         file = self._pick(code, at)
         new = RevisionFile(f"r{next(self.names)}", file.parents, "code")
         files = self._replaced(code, file, new).files
@@ -138,7 +138,7 @@ class Deployments(RuleBasedStateMachine):
         follows_advice=st.booleans(),
     )
     def deploy(self, *, base: int, edit: str, at: int, new: int, end: str, follows_advice: bool) -> None:
-        """Deploy what somebody made of some earlier version of the code, and perhaps do as the error says."""
+        """Deploy a changed version of earlier code. If it is rejected, perhaps follow the advice of the error."""
         code = self.known[-1 - base % len(self.known)] if self.known else self.append(Manifest({}))
         if edit and code.files:
             code = getattr(self, edit)(code, at)
@@ -152,35 +152,35 @@ class Deployments(RuleBasedStateMachine):
         except HistoryError as error:
             note(f"rejected: {error}")
             if follows_advice and (advice := re.search(r"-c (baseline|allow-ahead)=(\w+)(?!\S)", str(error))):
-                self.send(code, end=end, **{advice[1]: advice[2]})  # a way out that is named must work
+                self.send(code, end=end, **{advice[1]: advice[2]})  # the advice must work
 
     def send(self, code: Manifest, *, end: str, **choices: str) -> None:
-        """Send an Update, and its rollback if it fails; raises HistoryError, after the rollback."""
+        """Send an Update, and its rollback if it fails. Raises HistoryError after the rollback."""
         old = tuple(self.deployed.files) if self.deployed else ()
         allow = frozenset({choices["allow-ahead"]} if "allow-ahead" in choices else ())
         request = UpgradeRequest("", tuple(code.files), old, baseline=choices.get("baseline", ""), allow_ahead=allow)
         type(self).events += 1
         try:
-            done = self.database.upgrade(request, code, broken=request.head if end == "broken" else "")
+            decision = self.database.upgrade(request, code, broken=request.head if end == "broken" else "")
         except BrokenRevisionError:
             self.roll_back()
             return
         except HistoryError:
             self.roll_back()
             raise
-        self.check(code, done)
+        self.check(code, decision)
         if end == "fails elsewhere":
             self.roll_back()
         else:
             self.deployed = code
 
     def roll_back(self) -> None:
-        """Count the event: a rollback changes nothing, whatever the history of the deployment was."""
+        """Count the event. A rollback changes nothing."""
         type(self).events += 1
 
-    def check(self, code: Manifest, done: Decision) -> None:
-        """Assert that what a successful deployment reports is true."""
-        if done is Decision.STAY_AHEAD:
+    def check(self, code: Manifest, decision: Decision) -> None:
+        """Assert that the report of a successful deployment is true."""
+        if decision is Decision.STAY_AHEAD:
             assert set(code.files) <= self.database.schema.keys()
         else:
             assert {name: file.digest for name, file in code.files.items()} == {
@@ -196,7 +196,7 @@ class Deployments(RuleBasedStateMachine):
         assert decide(database.heads, request, code, database.log) is Decision.UPGRADE
 
 
-def test_no_deployment_reports_more_than_was_applied_and_every_way_out_works(
+def test_a_deployment_reports_only_applied_revisions_and_the_advice_of_every_error_works(
     record_property: Callable[[str, object], None],
 ) -> None:
     Deployments.events = 0
