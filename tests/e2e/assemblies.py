@@ -1,7 +1,6 @@
 """The assemblies that the tests deploy: the app, synthesized by the CLI, and variants of it."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,30 +12,14 @@ from localaws.cdk import local_context, synth, synth_environment
 from localaws.certificates import Certificates
 from localaws.run import CHECKOUT, STATE
 from rds_alembic.revisions.alembic_project import AlembicProject
+from tests import alembic_projects
 
 FIRST = "first"
 REVISIONS = AlembicProject.read(CHECKOUT).revisions
 """The revisions of the example project, which the first deployment applies."""
-REVISION = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{revision}"
-down_revision = "{down_revision}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-{body}
-
-
-def downgrade() -> None:
-    raise NotImplementedError("a deployment never downgrades")
-"""
-ADD_COLUMN = '    op.add_column("queries", sa.Column("{column}", sa.Text()))\n'
-SLOW = '    op.execute("SELECT pg_sleep(2)")\n' + ADD_COLUMN
-BROKEN = ADD_COLUMN.format(column="must_not_stay") + '    op.execute("CREATE TABLE queries (id integer)")\n'
+ADD_COLUMN = 'op.add_column("queries", sa.Column("{column}", sa.Text()))\n'
+SLOW = 'op.execute("SELECT pg_sleep(2)")\n' + ADD_COLUMN
+BROKEN = ADD_COLUMN.format(column="must_not_stay") + 'op.execute("CREATE TABLE queries (id integer)")\n'
 
 
 class Assemblies:
@@ -122,12 +105,8 @@ class Assemblies:
         return {"context": {**self._context, **own}, "change": change, "database": database}
 
 
-def _copy_project(folder: Path, revisions: Mapping[str, str]) -> None:
+def _copy_project(folder: Path, bodies: Mapping[str, str]) -> None:
     """Copy the example project and add a chain of revisions after its head."""
-    shutil.copytree(CHECKOUT / "migrations", folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CHECKOUT / "alembic.ini", folder)
-    before = REVISIONS[-1]
-    for revision, body in revisions.items():
-        text = REVISION.format(revision=revision, down_revision=before, body=body)
-        (folder / "migrations" / "versions" / f"{revision}.py").write_text(text)
-        before = revision
+    project = alembic_projects.AlembicProject.copy_example(folder)
+    for revision, body in bodies.items():
+        project.add(revision, body=body)

@@ -21,7 +21,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +29,18 @@ import pytest
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
-from migrator.events import RolesRequest, UpgradeRequest
+from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
-from migrator.roles import reconcile
 from migrator.rollback import roll_back
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import Outcome, UpgradeContext
+from migrator.upgrade_context import Outcome
 from rds_alembic.assets.migrator import project_files
 from rds_alembic.revisions.alembic_project import AlembicProject
-from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
 from tests.postgres.projects import Project
+from tests.postgres.role_setup import set_up_roles
 from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
-from tests.postgres.upgrades import Upgrade
+from tests.postgres.upgrades import Upgrade, as_migrator, run_upgrade
 
 VERSIONS = (15, 16, 17, 18)
 DROP_EVERYTHING = """
@@ -111,8 +108,7 @@ def cluster(postgres: RunningPostgres) -> Cluster:
 
 @pytest.fixture
 def bootstrapped(cluster: Cluster) -> Cluster:
-    with cluster.connect_as_master() as master:
-        reconcile(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
+    set_up_roles(cluster)
     return cluster
 
 
@@ -140,8 +136,7 @@ def at_head(bootstrapped: Cluster, own_project: Path) -> None:
     """Upgrade the database to the head of the example project."""
     project = AlembicProject.read(own_project)
     request = UpgradeRequest(project.migrations_digest, project.revisions)
-    connect = partial(bootstrapped.connect_with_token, "migrator")
-    upgrade(UpgradeContext(request, own_project, connect, Deadline.after(60)))
+    run_upgrade(as_migrator(bootstrapped), own_project, request)
 
 
 @pytest.fixture
@@ -196,9 +191,14 @@ def project(tmp_path: Path) -> Project:
 def run(bootstrapped: Cluster) -> Upgrade:
     """Return a function that upgrades as the migrator does."""
 
-    def run(project: Project, *, seconds: float = 60.0, **request: Any) -> Outcome:
-        connect = partial(bootstrapped.connect_with_token, "migrator")
-        return upgrade(UpgradeContext(project.request(**request), project.folder, connect, Deadline.after(seconds)))
+    def run(project: Project, *, seconds: float = 60.0, invocation: str = "", **request: Any) -> Outcome:
+        return run_upgrade(
+            as_migrator(bootstrapped),
+            project.folder,
+            project.request(**request),
+            seconds=seconds,
+            invocation=invocation,
+        )
 
     return run
 
@@ -209,6 +209,6 @@ def restore(bootstrapped: Cluster) -> Upgrade:
 
     def restore(project: Project, *, old: tuple[str, ...]) -> Outcome:
         request = project.request(old=old)
-        return roll_back(request, Manifest.read(project.folder), partial(bootstrapped.connect_with_token, "migrator"))
+        return roll_back(request, Manifest.read(project.folder), as_migrator(bootstrapped))
 
     return restore

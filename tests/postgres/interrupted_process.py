@@ -5,14 +5,12 @@ from pathlib import Path
 
 import migrator.revision_runner  # noqa: F401 - imported once, before the fork
 from migrator.events import UpgradeRequest
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import UpgradeContext
-from rds_iam.deadline import Deadline
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
 from tests.connections import connect_verified
 from tests.postgres.interruptions import Interruption, When, kill_this_process
 from tests.postgres.servers import KEYS
+from tests.postgres.upgrades import run_upgrade
 
 
 def upgrade_until_killed(
@@ -29,4 +27,4 @@ def upgrade_until_killed(
         ca_path=settings.ssl_root_cert,
     )
     interruption = Interruption(strike=kill_this_process, at=at, when=when)
-    upgrade(UpgradeContext(request, folder, partial(interruption.connected, connect), Deadline.after(60)))
+    run_upgrade(partial(interruption.connected, connect), folder, request)

@@ -13,17 +13,14 @@ import pytest
 
 from migrator.errors import UpgradeError
 from migrator.settings import UpgradeSettings
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import Outcome, UpgradeContext
+from migrator.upgrade_context import Outcome
 from rds_iam.connection import connect
 from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import KEYS, Cluster
-from tests.postgres.upgrades import columns
+from tests.postgres.upgrades import Upgrade, columns, run_upgrade
 
 LOCK_TIMEOUT_SECONDS = 0.3
-
-type Upgrade = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -34,10 +31,10 @@ def run(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
     settings = bootstrapped.settings("migrator")
 
     def run(project: Project, *, seconds: float = 60.0, lock_timeout: float = LOCK_TIMEOUT_SECONDS) -> Outcome:
-        deadline = Deadline.after(seconds)
+        deadline = Deadline.after(seconds)  # of the logins
         session = UpgradeSettings(lock_timeout).server_settings()
         connect_now = partial(connect, settings, deadline, application_name="tests", server_settings=session)
-        return upgrade(UpgradeContext(project.request(), project.folder, connect_now, deadline))
+        return run_upgrade(connect_now, project.folder, project.request(), seconds=seconds)
 
     return run
 

@@ -1,6 +1,5 @@
 """Histories of many kinds: version tables, branches, dependencies, and many revisions."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,10 @@ import pytest
 from migrator.decision import Decision
 from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import UpgradeContext
 from rds_alembic.revisions.alembic_project import MANIFEST, AlembicProject
-from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
-from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
+from tests.postgres.upgrades import Upgrade, as_migrator, columns, recorded, refusal, run_upgrade
 
 MANY = 300
 # A further revision does not start with less than 30 s left.
@@ -243,9 +239,8 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     assert history.revisions == ("r1", "r2")
     (project.folder / MANIFEST).write_text(history.manifest())
     monkeypatch.chdir(project.folder)  # where a function runs
-    connect = partial(bootstrapped.connect_with_token, "migrator")
     request = UpgradeRequest(history.migrations_digest, history.revisions)
-    assert upgrade(UpgradeContext(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
+    assert run_upgrade(as_migrator(bootstrapped), project.folder, request).applied == ("r1", "r2")
 
 
 # What revisions do on their connection, as well-known projects have it

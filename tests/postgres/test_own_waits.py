@@ -1,16 +1,11 @@
 """Upgrades end at their deadline, also if a revision removes the limits or waits for a lock of its own session."""
 
-from functools import partial
-
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import UpgradeContext
-from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
-from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
+from tests.postgres.upgrades import Upgrade, as_migrator, columns, recorded, refusal, run_upgrade
 
 OWN_LOCKS = {
     "a table read on a second connection": "op.execute('ALTER TABLE t ADD z int')\n"
@@ -42,9 +37,9 @@ def test_a_revision_that_waits_for_its_own_lock_fails_at_once(
 
 def test_a_wait_for_its_own_lock_is_not_tried_again_as_a_busy_table_is(project: Project, bootstrapped: Cluster) -> None:
     project.add("r2", body=OWN_LOCKS["a table read on a second connection"])
-    connect = partial(bootstrapped.connect_with_token, "migrator", options="-c lock_timeout=1s")
+    connect = as_migrator(bootstrapped, options="-c lock_timeout=1s")
     with pytest.raises(UpgradeError, match="revision r2 failed: it waits on one connection"):
-        upgrade(UpgradeContext(project.request(), project.folder, connect, Deadline.after(60)))
+        run_upgrade(connect, project.folder, project.request())
 
 
 def test_a_revision_may_wait_for_a_lock_that_another_of_its_threads_releases(
