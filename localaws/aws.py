@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -126,20 +127,8 @@ class LocalAws:
         }
 
     def client(self, service: str) -> Any:  # boto3 makes the classes of its clients at run time
-        """Return a boto3 client with the administrator's credentials; no profile of the developer's is looked at."""
-        nothing = {
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-        session = boto3.Session(
-            aws_access_key_id=self.state.access_key,
-            aws_secret_access_key=self.state.secret_key,
-            region_name=REGION,
-            botocore_session=botocore.session.Session(session_vars=nothing),
-        )
-        no_proxy = Config(proxies={})
-        return session.client(service, endpoint_url=self.endpoint, verify=str(self.ca_path), config=no_proxy)
+        """Return a boto3 client with the administrator's credentials, which ignores the developer's profiles."""
+        return _client(service, self.endpoint, self.state.access_key, self.state.secret_key, str(self.ca_path))
 
     def databases(self) -> list[Database]:
         """Return the running databases."""
@@ -194,3 +183,19 @@ class LocalAws:
         state = replace(self.state, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
         self.run.write_state(state)
         return replace(self, state=state)
+
+
+@functools.cache  # a client takes 60 ms of processor time, and its first request a TLS handshake
+def _client(service: str, endpoint: str, access_key: str, secret_key: str, ca_path: str) -> Any:
+    no_profile = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = boto3.Session(
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name=REGION,
+        botocore_session=botocore.session.Session(session_vars=no_profile),
+    )
+    return session.client(service, endpoint_url=endpoint, verify=ca_path, config=Config(proxies={}))

@@ -1,4 +1,4 @@
-"""Tokens as AWS's own library signs them, so that nothing of ours judges itself."""
+"""Tokens signed by botocore, as an independent reference for the token code of this project."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from botocore.session import Session
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with an access key, whether anybody knows it or not."""
+    """Signs tokens with an access key."""
 
     access_key: str
     secret: str

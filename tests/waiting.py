@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 OFTEN = {"Delay": 0.2, "MaxAttempts": 300}
-"""The pace of boto3's waiters for what takes seconds here and minutes on AWS."""
+"""The pace of boto3's waiters for operations that take seconds in the local AWS."""
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Return as soon as the condition is true; fail the test after so many seconds."""
+    """Wait until the condition is true; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"the condition was not true within {seconds} s"

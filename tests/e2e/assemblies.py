@@ -1,7 +1,6 @@
-"""What the tests deploy: the app as it is, synthesized by the real CLI, and variants of it."""
+"""The assemblies that the tests deploy: the app, synthesized by the CLI, and variants of it."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,38 +12,22 @@ from localaws.cdk import local_context, synth, synth_environment
 from localaws.certificates import Certificates
 from localaws.run import CHECKOUT, STATE
 from rds_alembic.revisions.alembic_project import AlembicProject
+from tests import alembic_projects
 
 FIRST = "first"
 REVISIONS = AlembicProject.read(CHECKOUT).revisions
-"""The project's own, which the first deployment applies."""
-REVISION = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{revision}"
-down_revision = "{down_revision}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-{body}
-
-
-def downgrade() -> None:
-    raise NotImplementedError("a test's revision stays")
-"""
-ADD_COLUMN = '    op.add_column("queries", sa.Column("{column}", sa.Text()))\n'
-SLOW = '    op.execute("SELECT pg_sleep(2)")\n' + ADD_COLUMN
-BROKEN = ADD_COLUMN.format(column="must_not_stay") + '    op.execute("CREATE TABLE queries (id integer)")\n'
+"""The revisions of the example project, which the first deployment applies."""
+ADD_COLUMN = 'op.add_column("queries", sa.Column("{column}", sa.Text()))\n'
+SLOW = 'op.execute("SELECT pg_sleep(2)")\n' + ADD_COLUMN
+BROKEN = ADD_COLUMN.format(column="must_not_stay") + 'op.execute("CREATE TABLE queries (id integer)")\n'
 
 
 class Assemblies:
-    """The synthesized assemblies, by name; asking for one waits until it is there."""
+    """The synthesized assemblies, by name. A lookup waits until the assembly is synthesized."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # The schedule of the first one writes a row every minute.
+        # The querier writes a row every minute.
         self._context = {**local_context(Certificates(STATE / "ca").ca_path), "querier-schedule": "rate(1 minute)"}
         self._pool = ThreadPoolExecutor(1)
         self._variants = self._described()
@@ -85,14 +68,13 @@ class Assemblies:
             raise subprocess.CalledProcessError(process.returncode, command)
 
     def _described(self) -> dict[str, dict[str, object]]:
-        """Describe the variants for `apps/variants.py`, in the order in which they are wanted."""
+        """Describe the variants for `apps/variants.py`, in the order of their deployment."""
         second = {"second": ADD_COLUMN.format(column="second")}
         third = {**second, "third": ADD_COLUMN.format(column="third")}
         ahead = {**second, "ahead": ADD_COLUMN.format(column="ahead")}
         further = {**ahead, "further": ADD_COLUMN.format(column="further")}
         last = {**further, "slow": SLOW.format(column="slow"), "last": SLOW.format(column="last")}
         prod, rerun = {"stage": "prod"}, {"rerun": "after the login was revoked"}
-        stranger = {"rds-ca": str(Certificates(self._folder / "stranger").ca_path)}
         return {
             "second": self._variant(second),
             "without grant": self._variant(third, change="forget_grant"),
@@ -101,7 +83,6 @@ class Assemblies:
             "other resource": self._variant(further, context=rerun, change="fail_after_upgrade"),
             "forgetful": self._variant(third, context=rerun),
             "repaired": self._variant(last, context=rerun, change="shorten_invocations"),
-            "wrong ca": self._variant(third, context={**rerun, **stranger}),
             "replaced": self._variant(last, context=rerun, database="replaced"),
             "prod broken": self._variant({"broken": BROKEN}, context=prod),
             "prod": self._variant(second, context=prod),
@@ -116,7 +97,7 @@ class Assemblies:
         change: str | None = None,
         database: str | None = None,
     ) -> dict[str, object]:
-        """Describe the app with some revisions behind its own, and one of the changes of `apps/variants.py`."""
+        """Describe the app with more revisions, and with one of the changes of `apps/variants.py`."""
         project = self._folder / f"project-{'-'.join(revisions)}"
         if not project.exists():
             _copy_project(project, revisions)
@@ -124,12 +105,8 @@ class Assemblies:
         return {"context": {**self._context, **own}, "change": change, "database": database}
 
 
-def _copy_project(folder: Path, revisions: Mapping[str, str]) -> None:
-    """Copy the project's Alembic part and add revisions behind its head, each after the one before."""
-    shutil.copytree(CHECKOUT / "migrations", folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CHECKOUT / "alembic.ini", folder)
-    before = REVISIONS[-1]
-    for revision, body in revisions.items():
-        text = REVISION.format(revision=revision, down_revision=before, body=body)
-        (folder / "migrations" / "versions" / f"{revision}.py").write_text(text)
-        before = revision
+def _copy_project(folder: Path, bodies: Mapping[str, str]) -> None:
+    """Copy the example project and add a chain of revisions after its head."""
+    project = alembic_projects.AlembicProject.copy_example(folder)
+    for revision, body in bodies.items():
+        project.add(revision, body=body)

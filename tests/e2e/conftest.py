@@ -1,4 +1,4 @@
-"""One local AWS for the tier, bootstrapped, with one stack; the app's variants are synthesized beside it."""
+"""The local AWS of this tier, and the stack that its tests deploy."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.e2e.stack import Deployed, status
 
 @pytest.fixture(scope="session")
 def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assemblies]:
-    """Begin with the syntheses, one after another: they take one processor while the deployments mostly wait."""
+    """Synthesize the assemblies in the background, in the order of their deployment."""
     with Assemblies(tmp_path_factory.mktemp("assemblies")) as begun:
         yield begun
 
@@ -26,7 +26,7 @@ def aws() -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def cdk(assemblies: Assemblies, aws: LocalAws) -> Cdk:
-    """Return the CLI on a bootstrapped account."""
+    """Bootstrap the account and return the CLI."""
     cli = Cdk(aws)
     cli.bootstrap()
     return cli
@@ -34,7 +34,7 @@ def cdk(assemblies: Assemblies, aws: LocalAws) -> Cdk:
 
 @pytest.fixture(scope="session")
 def created(aws: LocalAws, cdk: Cdk, assemblies: Assemblies) -> Iterator[Deployed]:
-    """Deploy the stack for the first time; every module about deployments goes on from where the last one left it."""
+    """Deploy the stack for the first time. The modules about deployments continue with it, one after another."""
     outputs = cdk.deploy(assemblies["first"])
     yield Deployed(outputs, time.monotonic())
     if status(aws):

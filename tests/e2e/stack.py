@@ -1,4 +1,4 @@
-"""Looking at the deployed stack: its status, what its database holds, what its migrator has logged."""
+"""The state of the deployed stack: its status, its database, and the log of its migrator."""
 
 import json
 from contextlib import closing, suppress
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from localaws.aws import LocalAws
 from localaws.cdk import STACK, Cdk, CdkError
+from tests.connections import connect_verified
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployment's outputs, and when it was done, on the monotonic clock."""
+    """The outputs of a deployment, and the time of its end on the monotonic clock."""
 
     outputs: dict[str, str]
     at: float
 
 
 def status(aws: LocalAws, name: str = STACK) -> str:
-    """Return the stack's status; nothing when it is gone."""
+    """Return the status of the stack, or an empty string if the stack does not exist."""
     stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
     return next((stack["StackStatus"] for stack in stacks if stack["StackName"] == name), "")
 
@@ -34,26 +34,25 @@ def select(aws: LocalAws, sql: str, *, user: str = "migrator") -> list[tuple[Any
 
 
 def as_master(aws: LocalAws, sql: str) -> None:
-    """Run a statement as the master user, who alone logs in with a password."""
+    """Run a statement as the master user, with the password of the secret."""
     [database] = aws.databases()
     secrets = aws.client("secretsmanager")
     [secret] = [entry["ARN"] for entry in secrets.list_secrets()["SecretList"] if entry["Name"].startswith(STACK)]
     login = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
-    connection = psycopg2.connect(
-        host=database.host,
-        port=database.port,
-        dbname=database.name,
+    connection = connect_verified(
+        database.host,
+        database.port,
+        database=database.name,
         user=login["username"],
         password=login["password"],
-        sslmode="verify-full",
-        sslrootcert=str(aws.ca_path),
+        ca_path=aws.ca_path,
     )
     with closing(connection), connection, connection.cursor() as cursor:
         cursor.execute(sql)
 
 
 def schema(aws: LocalAws) -> list[tuple[Any, ...]]:
-    """Return every column of every table of ours, and the revision."""
+    """Return the columns of all tables outside of the system catalogs, and the revision."""
     columns = select(
         aws,
         "SELECT relname, attname, format_type(atttypid, atttypmod), pg_get_userbyid(relowner) FROM pg_attribute"
@@ -64,7 +63,7 @@ def schema(aws: LocalAws) -> list[tuple[Any, ...]]:
 
 
 def refused(cdk: Cdk, assembly: Path) -> str:
-    """Deploy what must fail and be rolled back; return the reason that CloudFormation shows for the one failure."""
+    """Deploy an assembly that fails and is rolled back; return the reason that CloudFormation shows for the failure."""
     with pytest.raises(CdkError) as failure:
         cdk.deploy(assembly)
     ended = status(cdk.aws)
@@ -75,11 +74,11 @@ def refused(cdk: Cdk, assembly: Path) -> str:
 
 
 def logged_by_migrator(aws: LocalAws) -> list[dict[str, Any]]:
-    """Return what the migrator has logged as JSON: messages and metrics."""
+    """Return the JSON lines in the log of the migrator: messages and metrics."""
     names = [function["FunctionName"] for function in aws.client("lambda").list_functions()["Functions"]]
     [migrator] = [name for name in names if name.startswith(f"{STACK}-UpgradeMigrator")]
     entries = []
     for line in aws.logs(migrator):
-        with suppress(json.JSONDecodeError):  # the runtime's own lines
+        with suppress(json.JSONDecodeError):  # the lines of the runtime are not JSON
             entries.append(json.loads(line))
     return entries

@@ -1,6 +1,6 @@
-"""Deployments that fail, and the one that repairs it: the story of test_deployments.py goes on, in this order.
+"""Deployments that fail, and the deployment that corrects them, in this order, after those of test_deployments.py.
 
-Schemas only go forward: what a failed deployment has applied stays, below code that does not know it.
+A rollback restores the code and leaves the schema: the database keeps the revisions that a failed deployment applied.
 """
 
 import time
@@ -19,7 +19,7 @@ AHEAD = "the database is ahead of the code and stays there"
 
 @dataclass(frozen=True)
 class Failed:
-    """A failed deployment: CloudFormation's reason, what it changed in the schema, what the migrator logged."""
+    """A failed deployment: the reason that CloudFormation shows, the change of the schema, and the migrator's log."""
 
     reason: str
     added: set[tuple[Any, ...]]
@@ -28,7 +28,7 @@ class Failed:
 
 
 def fail(cdk: Cdk, assemblies: Assemblies, name: str) -> Failed:
-    """Deploy what must fail; that the stack ends in UPDATE_ROLLBACK_COMPLETE is asserted here for all of them."""
+    """Deploy an assembly that fails and is rolled back."""
     before, logged = set(schema(cdk.aws)), logged_by_migrator(cdk.aws)
     reason = refused(cdk, assemblies[name])
     after = set(schema(cdk.aws))
@@ -38,7 +38,7 @@ def fail(cdk: Cdk, assemblies: Assemblies, name: str) -> Failed:
 
 @pytest.fixture(scope="module")
 def rerun(upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies) -> dict[str, str]:
-    """Deploy the same once more after the migrator's login was revoked, with a new value of `rerun`."""
+    """Deploy the same revisions with a new value of `rerun`, after the migrator's login was revoked."""
     return cdk.deploy(assemblies["rerun"])
 
 
@@ -62,10 +62,10 @@ def repaired(forgetful: Failed, cdk: Cdk, assemblies: Assemblies) -> dict[str, s
     return cdk.deploy(assemblies["repaired"])
 
 
-def test_a_migrator_that_was_not_granted_to_connect_fails_the_deployment_and_not_its_rollback(
+def test_a_migrator_without_permission_to_connect_fails_the_deployment_and_its_rollback_succeeds(
     aws: LocalAws, upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies
 ) -> None:
-    """The rollback restores the permission, but the role may not log in any more either."""
+    """The rollback restores the permission. The role cannot log in during the rollback either."""
     before = schema(aws)
     as_master(aws, "REVOKE rds_iam FROM migrator")
     reason = refused(cdk, assemblies["without grant"])
@@ -82,7 +82,7 @@ def test_a_deployment_with_another_value_of_rerun_repairs_the_login(aws: LocalAw
     aws.connect("migrator").close()
 
 
-def test_a_deployment_that_stops_between_two_revisions_leaves_the_first_and_no_trace_of_the_broken_one(
+def test_a_deployment_that_fails_in_its_second_revision_keeps_the_first_and_nothing_of_the_second(
     stopped_between: Failed,
 ) -> None:
     assert "revision broken failed" in stopped_between.reason
@@ -99,13 +99,13 @@ def test_a_failure_after_the_migration_rolls_back_the_code_and_not_the_schema(fa
     assert failed_elsewhere.removed == {("ahead",)}
 
 
-def test_a_rollback_below_a_newer_schema_is_warned_of_and_counted(failed_elsewhere: Failed) -> None:
+def test_a_rollback_with_a_newer_schema_logs_a_warning_and_a_metric(failed_elsewhere: Failed) -> None:
     assert warned(failed_elsewhere) == [["further"]]
-    # Two runs: the migration, and then the rollback.
+    # Two invocations: the upgrade and the rollback.
     assert [entry["AheadOfCode"] for entry in failed_elsewhere.logged if "AheadOfCode" in entry] == [[0.0], [1.0]]
 
 
-def test_code_that_has_lost_the_databases_revision_is_refused_with_what_to_do_and_rolled_back(
+def test_code_without_the_revision_of_the_database_is_rejected_with_an_advice_and_rolled_back(
     forgetful: Failed,
 ) -> None:
     assert "the database is at revision further. This deployment lacks ahead (applied 20" in forgetful.reason
@@ -115,7 +115,7 @@ def test_code_that_has_lost_the_databases_revision_is_refused_with_what_to_do_an
     assert warned(forgetful) == [["further"]]
 
 
-def test_the_deployment_with_the_fix_brings_the_database_to_its_head_over_several_invocations(
+def test_the_corrected_deployment_upgrades_to_its_head_in_several_invocations(
     aws: LocalAws, repaired: dict[str, str]
 ) -> None:
     assert repaired["Revision"] == "last"
@@ -126,7 +126,7 @@ def test_the_deployment_with_the_fix_brings_the_database_to_its_head_over_severa
     assert applied[-2:] == [["slow"], ["last"]]
 
 
-def test_the_history_tells_which_deployment_and_which_invocation_applied_each_revision(
+def test_the_migration_log_names_the_deployment_and_the_invocation_of_each_revision(
     aws: LocalAws, repaired: dict[str, str]
 ) -> None:
     rows = select(aws, "SELECT revision, request_id, invocation FROM alembic_history.revisions ORDER BY id")
@@ -141,8 +141,8 @@ def test_the_history_tells_which_deployment_and_which_invocation_applied_each_re
     ]
 
 
-def test_the_schedule_writes_rows_whatever_becomes_of_the_deployments(aws: LocalAws, created: Deployed) -> None:
-    """It fires every minute, the first of which has mostly passed by now; the next test breaks the querier too."""
+def test_the_schedule_writes_rows_after_failed_deployments_too(aws: LocalAws, created: Deployed) -> None:
+    """The schedule invokes the querier every minute."""
     recent = "SELECT (now() AT TIME ZONE 'utc')::date - query_date IN (0, 1) FROM queries"
     while not (rows := select(aws, recent, user="querier")):
         assert time.monotonic() - created.at < 240, aws.logs(created.outputs["QuerierFunction"])
@@ -150,16 +150,7 @@ def test_the_schedule_writes_rows_whatever_becomes_of_the_deployments(aws: Local
     assert set(rows) == {(True,)}
 
 
-def test_a_database_whose_certificate_is_not_trusted_fails_the_deployment(
-    aws: LocalAws, upgraded: dict[str, str], cdk: Cdk, assemblies: Assemblies
-) -> None:
-    before = schema(aws)
-    reason = refused(cdk, assemblies["wrong ca"])
-    assert "certificate verify failed" in reason
-    assert schema(aws) == before
-
-
-def test_a_database_that_a_deployment_replaces_gets_its_roles_and_its_schema_in_the_same_deployment(
+def test_a_replaced_database_gets_its_roles_and_its_schema_in_the_same_deployment(
     aws: LocalAws, repaired: dict[str, str], cdk: Cdk, assemblies: Assemblies
 ) -> None:
     before = schema(aws)
@@ -171,7 +162,7 @@ def test_a_database_that_a_deployment_replaces_gets_its_roles_and_its_schema_in_
 
 
 def warned(deployment: Failed) -> list[list[str]]:
-    """Return where the database was each time that the migrator warned of a rollback."""
+    """Return the heads of the database in each warning of a rollback."""
     return [
         entry["heads"]
         for entry in deployment.logged

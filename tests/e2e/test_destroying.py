@@ -1,4 +1,4 @@
-"""The end of the stack: after the modules about deployments, which go before this one by their names."""
+"""The destruction of the stack, after the modules about its deployments."""
 
 from localaws.aws import LocalAws
 from localaws.cdk import Cdk
@@ -7,7 +7,7 @@ from tests.e2e.processes import descendants, wait_until_gone
 from tests.e2e.stack import Deployed, status
 
 
-def test_destroying_leaves_no_stack_no_database_and_no_process(
+def test_destroying_the_stack_removes_the_database_and_ends_all_processes(
     aws: LocalAws, created: Deployed, cdk: Cdk, assemblies: Assemblies
 ) -> None:
     processes = descendants(aws.state.pid)

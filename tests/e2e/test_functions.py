@@ -1,9 +1,6 @@
-"""How the local AWS runs a Python function: as Lambda does, and with nothing of this machine in sight."""
+"""Python functions in the local AWS: they run as in Lambda, without access to the packages of this machine."""
 
-import io
-import json
 import os
-import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -11,43 +8,23 @@ from typing import Any
 import pytest
 
 from localaws.aws import FunctionError, LocalAws
-
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    ],
-}
+from tests.e2e.functions import create_function, create_role
 
 type Create = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
 def role(aws: LocalAws) -> str:
-    """Return a role that may do nothing."""
-    made = aws.client("iam").create_role(RoleName="powerless", AssumeRolePolicyDocument=json.dumps(TRUST))
-    arn: str = made["Role"]["Arn"]
-    return arn
+    return create_role(aws, "functions")
 
 
 @pytest.fixture
 def function(aws: LocalAws, role: str, request: pytest.FixtureRequest) -> Create:
-    """Return how to make a function of the test's own, with a timeout of one second."""
+    """Return a function that creates a Lambda function with a timeout of one second and returns its name."""
     name = str(request.node.name)[:60]
 
     def create(code: str) -> str:
-        zipped = io.BytesIO()
-        with zipfile.ZipFile(zipped, "w") as archive:
-            archive.writestr("index.py", code)
-        aws.client("lambda").create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=role,
-            Timeout=1,
-            Environment={"Variables": {"PGUSER": "somebody"}},
-            Code={"ZipFile": zipped.getvalue()},
-        )
+        create_function(aws, name, code, role=role, timeout=1, PGUSER="reporter")
         return name
 
     return create
@@ -59,7 +36,7 @@ def failing(aws: LocalAws, name: str) -> FunctionError:
     return failure.value
 
 
-def test_a_function_sees_the_standard_library_its_zip_and_what_the_runtime_brings(
+def test_a_function_imports_from_the_standard_library_its_zip_and_the_packages_of_the_runtime(
     aws: LocalAws, function: Create
 ) -> None:
     name = function(
@@ -71,18 +48,18 @@ def test_a_function_sees_the_standard_library_its_zip_and_what_the_runtime_bring
     assert "/.localaws/runtime-" in seen["boto3"]
 
 
-def test_a_package_of_the_checkout_is_not_in_sight_of_a_function(aws: LocalAws, function: Create) -> None:
+def test_a_function_cannot_import_a_package_of_the_checkout(aws: LocalAws, function: Create) -> None:
     assert find_spec("sqlalchemy")
     failure = failing(aws, function("import sqlalchemy\ndef handler(event, context): ...\n"))
     assert failure.kind == "Runtime.ImportModuleError"
     assert "Unable to import module 'index': No module named 'sqlalchemy'" in str(failure)
 
 
-def test_the_environment_of_a_function_has_lambdas_variables_and_its_own_and_no_others(
+def test_the_environment_of_a_function_has_the_variables_of_lambda_and_its_configuration_only(
     aws: LocalAws, function: Create
 ) -> None:
     seen: dict[str, Any] = aws.invoke(function("import os\ndef handler(event, context): return dict(os.environ)\n"))
-    assert seen["PGUSER"] == "somebody"
+    assert seen["PGUSER"] == "reporter"
     assert seen["AWS_REGION"] == "eu-central-1"
     assert seen["AWS_ACCESS_KEY_ID"] != aws.state.access_key
     assert {name for name in seen if not name.startswith(("AWS_", "LAMBDA_"))} == {
@@ -91,13 +68,13 @@ def test_the_environment_of_a_function_has_lambdas_variables_and_its_own_and_no_
     assert str(os.environ["HOME"]) not in (seen["HOME"], seen["TMPDIR"])
 
 
-def test_an_exception_is_reported_by_its_class_and_its_words(aws: LocalAws, function: Create) -> None:
+def test_an_exception_is_reported_with_its_class_and_message(aws: LocalAws, function: Create) -> None:
     failure = failing(aws, function("def handler(event, context): raise LookupError('no such revision')\n"))
     assert failure.kind == "LookupError"
     assert str(failure) == "LookupError: no such revision"
 
 
-def test_a_function_that_exceeds_its_timeout_is_killed_and_the_next_invocation_starts_afresh(
+def test_a_function_that_exceeds_its_timeout_is_killed_and_the_next_invocation_starts_a_new_process(
     aws: LocalAws, function: Create
 ) -> None:
     body = "    calls.append(1)\n    time.sleep(event)\n    return len(calls)\n"
@@ -109,13 +86,13 @@ def test_a_function_that_exceeds_its_timeout_is_killed_and_the_next_invocation_s
     assert aws.invoke(name, 0) == 1
 
 
-def test_a_function_whose_process_ends_is_an_error_and_not_a_success(aws: LocalAws, function: Create) -> None:
+def test_an_invocation_fails_if_its_process_ends(aws: LocalAws, function: Create) -> None:
     failure = failing(aws, function("import os\ndef handler(event, context): os._exit(3)\n"))
     assert failure.kind == "Runtime.ExitError"
     assert "exit status 3" in str(failure)
 
 
-def test_what_a_function_prints_is_in_its_log_group(aws: LocalAws, function: Create) -> None:
+def test_the_output_of_a_function_is_in_its_log_group(aws: LocalAws, function: Create) -> None:
     name = function(
         "import os\ndef handler(event, context):\n    print('to the log')\n    os.system('echo from a child')\n"
     )
@@ -123,11 +100,11 @@ def test_what_a_function_prints_is_in_its_log_group(aws: LocalAws, function: Cre
     assert {"to the log", "from a child"} <= set(aws.logs(name))
 
 
-def test_a_function_knows_how_much_time_it_has_left(aws: LocalAws, function: Create) -> None:
+def test_the_context_of_a_function_has_the_remaining_time(aws: LocalAws, function: Create) -> None:
     name = function("def handler(event, context): return context.get_remaining_time_in_millis()\n")
     assert 500 < aws.invoke(name) <= 1000
 
 
-def test_a_function_may_do_only_what_its_role_allows(aws: LocalAws, function: Create) -> None:
+def test_a_function_has_only_the_permissions_of_its_role(aws: LocalAws, function: Create) -> None:
     failure = failing(aws, function("import boto3\ndef handler(event, context): boto3.client('s3').list_buckets()\n"))
     assert "not authorized to perform: s3:ListAllMyBuckets" in str(failure)

@@ -1,9 +1,7 @@
-"""Invocations that fail, or that outlive their function's code: what Lambda, Scheduler and Step Functions do then."""
+"""Invocations that fail, and invocations in progress while their function is changed."""
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,19 +12,10 @@ from typing import Any
 import pytest
 
 from localaws.aws import LocalAws
+from tests.e2e.functions import create_function, create_role, zipped
 from tests.e2e.processes import processes_of
 from tests.waiting import wait_until
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 FAILING = "def handler(event, context):\n    print('attempt')\n    raise LookupError('no database')\n"
 SLOW = """
 import os, time
@@ -40,46 +29,28 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Functions:
-    """Functions of one test, with a role that may do nothing."""
+    """The functions of one test, which share a role without permissions."""
 
     aws: LocalAws
     role: str
     names: list[str]
 
     def create(self, name: str, code: str) -> str:
-        """Make a function and return its ARN."""
+        """Create a function and return its ARN."""
         self.names.append(name)
-        created = self.aws.client("lambda").create_function(
-            FunctionName=name,
-            Runtime="python3.13",
-            Handler="index.handler",
-            Role=self.role,
-            Timeout=30,
-            Code={"ZipFile": zipped(code)},
-        )
-        arn: str = created["FunctionArn"]
-        return arn
-
-
-def zipped(code: str) -> bytes:
-    result = io.BytesIO()
-    with zipfile.ZipFile(result, "w") as archive:
-        archive.writestr("index.py", code)
-    return result.getvalue()
+        return create_function(self.aws, name, code, role=self.role, timeout=30)
 
 
 @pytest.fixture(scope="module")
 def role(aws: LocalAws) -> str:
-    iam = aws.client("iam")
-    arn: str = iam.create_role(RoleName="invocations", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    return arn
+    return create_role(aws, "invocations")
 
 
 @pytest.fixture
 def functions(aws: LocalAws, role: str) -> Iterator[Functions]:
-    made = Functions(aws, role, [])
-    yield made
-    for name in made.names:
+    functions = Functions(aws, role, [])
+    yield functions
+    for name in functions.names:
         aws.client("lambda").delete_function(FunctionName=name)
 
 
@@ -99,10 +70,10 @@ def message(aws: LocalAws, url: str) -> Any:
     while time.monotonic() < deadline:
         for received in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
             return json.loads(received["Body"])
-    raise AssertionError("no message came")
+    raise AssertionError("no message within 30 s")
 
 
-def test_a_scheduled_run_that_fails_is_retried_and_its_event_goes_to_the_destination(
+def test_a_scheduled_invocation_that_fails_is_retried_and_its_event_is_sent_to_the_destination(
     aws: LocalAws, functions: Functions, queue: tuple[str, str]
 ) -> None:
     url, destination = queue
@@ -138,7 +109,7 @@ def test_a_scheduled_run_that_fails_is_retried_and_its_event_goes_to_the_destina
     assert aws.client("scheduler").list_schedules(NamePrefix="once")["Schedules"] == []
 
 
-def test_an_invocation_in_flight_survives_changes_of_its_function_and_its_environment_ends_after_it(
+def test_an_invocation_in_progress_survives_a_change_of_its_function_and_its_process_ends_after_it(
     aws: LocalAws, functions: Functions, tmp_path: Path
 ) -> None:
     functions.create("slow", SLOW.format(answer="old"))
@@ -159,9 +130,7 @@ def test_an_invocation_in_flight_survives_changes_of_its_function_and_its_enviro
     assert len(processes_of("slow")) == 1
 
 
-def test_an_event_of_a_rule_is_retried_and_an_attempt_after_a_change_runs_the_new_code(
-    aws: LocalAws, functions: Functions
-) -> None:
+def test_a_retry_of_an_event_runs_the_new_code_of_its_function(aws: LocalAws, functions: Functions) -> None:
     arn = functions.create("mended", FAILING)
     events = aws.client("events")
     events.put_rule(Name="mended", EventPattern=json.dumps({"source": ["tests"]}))

@@ -1,6 +1,6 @@
-"""The first deployment of `prod`, once failing and once not, and its end: a story in this order.
+"""A first deployment of `prod` that fails, the next deployment, and the destruction, in this order.
 
-It comes after the modules about the stack of `dev` by its name: there is one database at a time.
+The stack of `dev` is destroyed before.
 """
 
 import re
@@ -18,7 +18,7 @@ PRODUCTION = "PrivateDatabaseProd"
 
 @pytest.fixture(scope="module")
 def failed(aws: LocalAws, cdk: Cdk, assemblies: Assemblies) -> str:
-    """Deploy a revision that fails for the first time; return the whole reason that CloudFormation shows."""
+    """Deploy a revision that fails; return the complete reason that CloudFormation shows."""
     with pytest.raises(CdkError, match="revision broken failed: 42P07"):
         cdk.deploy(assemblies["prod broken"], PRODUCTION)
     [reason] = [
@@ -31,11 +31,13 @@ def failed(aws: LocalAws, cdk: Cdk, assemblies: Assemblies) -> str:
 
 @pytest.fixture(scope="module")
 def deployed(failed: str, cdk: Cdk, assemblies: Assemblies) -> dict[str, str]:
-    """Deploy the mended history, with nothing done in between."""
+    """Deploy the corrected revisions."""
     return cdk.deploy(assemblies["prod"], PRODUCTION)
 
 
-def test_a_failed_first_deployment_is_rolled_back_and_leaves_no_database(aws: LocalAws, failed: str) -> None:
+def test_a_failed_first_deployment_of_prod_is_rolled_back_and_its_database_is_deleted(
+    aws: LocalAws, failed: str
+) -> None:
     assert status(aws, PRODUCTION) == "ROLLBACK_COMPLETE"
     assert aws.databases() == []
     assert aws.client("rds").describe_db_instances()["DBInstances"] == []
@@ -43,31 +45,35 @@ def test_a_failed_first_deployment_is_rolled_back_and_leaves_no_database(aws: Lo
     assert secrets(aws) == []
 
 
-def test_the_log_group_that_the_failure_names_has_the_error_after_the_rollback(aws: LocalAws, failed: str) -> None:
+def test_the_log_group_that_a_failed_deployment_names_has_the_error_after_the_rollback(
+    aws: LocalAws, failed: str
+) -> None:
     [group] = re.findall(r"Logs: (\S+)", failed)
     pages = aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
     logged = [event["message"] for page in pages for event in page["events"]]
     assert any('relation \\"queries\\" already exists' in line for line in logged)
 
 
-def test_the_next_deployment_needs_no_manual_step(aws: LocalAws, deployed: dict[str, str]) -> None:
+def test_the_deployment_after_a_failed_first_deployment_of_prod_needs_no_manual_step(
+    aws: LocalAws, deployed: dict[str, str]
+) -> None:
     assert status(aws, PRODUCTION) == "CREATE_COMPLETE"
     assert deployed["Revision"] == "second"
     assert ("queries", "second", "text", "app_owner") in schema(aws)
 
 
-def test_the_stack_is_protected_against_termination(aws: LocalAws, deployed: dict[str, str]) -> None:
+def test_the_stack_of_prod_is_protected_against_termination(aws: LocalAws, deployed: dict[str, str]) -> None:
     with pytest.raises(ClientError, match="TerminationProtection is enabled"):
         aws.client("cloudformation").delete_stack(StackName=PRODUCTION)
 
 
-def test_the_database_is_protected_against_deletion(aws: LocalAws, deployed: dict[str, str]) -> None:
+def test_the_database_of_prod_is_protected_against_deletion(aws: LocalAws, deployed: dict[str, str]) -> None:
     [database] = aws.databases()
     with pytest.raises(ClientError, match="DeletionProtection is enabled"):
         aws.client("rds").delete_db_instance(DBInstanceIdentifier=database.identifier, SkipFinalSnapshot=True)
 
 
-def test_the_logs_of_the_database_are_kept_for_half_a_year(aws: LocalAws, deployed: dict[str, str]) -> None:
+def test_the_logs_of_the_database_of_prod_are_retained_for_180_days(aws: LocalAws, deployed: dict[str, str]) -> None:
     [database] = aws.databases()
     prefix = f"/aws/rds/instance/{database.identifier}/"
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
@@ -77,7 +83,7 @@ def test_the_logs_of_the_database_are_kept_for_half_a_year(aws: LocalAws, deploy
     }
 
 
-def test_a_deployment_without_protection_can_be_destroyed_and_leaves_a_snapshot_and_the_password(
+def test_prod_without_protection_can_be_destroyed_and_its_snapshot_and_password_are_retained(
     aws: LocalAws, deployed: dict[str, str], cdk: Cdk, assemblies: Assemblies
 ) -> None:
     [database] = aws.databases()
@@ -90,9 +96,9 @@ def test_a_deployment_without_protection_can_be_destroyed_and_leaves_a_snapshot_
 
 
 def snapshots(aws: LocalAws) -> list[str]:
-    return [found["DBSnapshotIdentifier"] for found in aws.client("rds").describe_db_snapshots()["DBSnapshots"]]
+    return [snapshot["DBSnapshotIdentifier"] for snapshot in aws.client("rds").describe_db_snapshots()["DBSnapshots"]]
 
 
 def secrets(aws: LocalAws) -> list[str]:
-    found = aws.client("secretsmanager").list_secrets()["SecretList"]
-    return [secret["Name"] for secret in found if secret["Name"].startswith(PRODUCTION)]
+    listed = aws.client("secretsmanager").list_secrets()["SecretList"]
+    return [secret["Name"] for secret in listed if secret["Name"].startswith(PRODUCTION)]

@@ -1,22 +1,12 @@
-"""A stack after a destroyed one of the same name, whose resources get the same names in the emulator."""
+"""A stack with the name of a destroyed stack: its resources get the same names in the emulator."""
 
 import json
 import time
 
 from localaws.aws import LocalAws
+from tests.e2e.functions import TRUST
 from tests.e2e.processes import processes_of
 from tests.waiting import OFTEN, wait_until
-
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 def stack_template(marker: str) -> str:
@@ -49,7 +39,7 @@ def stack_template(marker: str) -> str:
 
 
 def deploy(aws: LocalAws, marker: str) -> dict[str, str]:
-    """Make the stack and return its physical ids by logical id."""
+    """Create the stack and return its physical ids by logical id."""
     cloudformation = aws.client("cloudformation")
     template = stack_template(marker)
     cloudformation.create_stack(StackName="polling", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
@@ -64,7 +54,9 @@ def destroy(aws: LocalAws) -> None:
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="polling", WaiterConfig=OFTEN)
 
 
-def test_nothing_of_a_destroyed_stack_lives_on_in_one_of_the_same_name(aws: LocalAws) -> None:
+def test_functions_and_executions_of_a_destroyed_stack_end_and_do_not_continue_in_a_new_stack_of_its_name(
+    aws: LocalAws,
+) -> None:
     first = deploy(aws, "first")
     execution = aws.client("stepfunctions").start_execution(stateMachineArn=first["Waiter"])["executionArn"]
     aws.client("lambda").invoke(FunctionName=first["Function"], InvocationType="Event", Payload=b"{}")
@@ -74,6 +66,6 @@ def test_nothing_of_a_destroyed_stack_lives_on_in_one_of_the_same_name(aws: Loca
     assert processes_of(first["Function"]) == set()
     assert aws.client("stepfunctions").describe_execution(executionArn=execution)["status"] == "ABORTED"
     assert deploy(aws, "second") == first
-    time.sleep(3)  # three more polls, had the execution gone on
+    time.sleep(3)  # the time of three more polls of an execution that has not ended
     assert "second" not in aws.logs(first["Function"])
     destroy(aws)

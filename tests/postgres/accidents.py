@@ -1,4 +1,4 @@
-"""Accidents that happen to a deployed database, for tests of deployments and rollbacks."""
+"""Accidents of a deployed database, for tests of deployments and rollbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tests.postgres.servers import Cluster
 
 
 def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
-    """Make the environment that of the migrator with a project in its zip, and shorten its patience."""
+    """Set the environment of the migrator with a project in its zip, and shorten the times of its retries."""
     monkeypatch.setattr(connection, "REJECTED_LOGIN_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(connection, "UNREACHABLE_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(upgrade_handler, "_ROLLBACK_SECONDS", 0.3)
@@ -23,7 +23,7 @@ def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: 
 
 @dataclass(frozen=True)
 class Accident:
-    """Something that happens to a database, how it is undone, and whether the database answers meanwhile."""
+    """An accident and its correction. `answers` is true if the migrator can connect meanwhile."""
 
     happen: Callable[[Cluster, pytest.MonkeyPatch], object]
     undo: Callable[[Cluster, pytest.MonkeyPatch], object]
@@ -36,7 +36,7 @@ def revoke_login(cluster: Cluster) -> None:
 
 
 def stop_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGPORT", "1")  # a server that is stopped refuses connections
+    monkeypatch.setenv("PGPORT", "1")  # a stopped server refuses connections
 
 
 def start_server(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

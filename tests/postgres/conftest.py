@@ -1,19 +1,19 @@
-"""Servers for this tier: each is started once for the session, and reached through its front door only.
+"""The servers of this tier, each started once in a session, and the states of their databases.
 
-- `postgres`: the server everything is tested on, of the kind and version that `localaws` chooses
-- `authority`: whom the front doors ask; lets in whoever signs with the key in `servers.KEYS`, until a test changes that
-- `without_policy`: a time in which that key may not log in as any user
-- `any_version`: as a `Cluster`, a server of each version we support; a test using it runs once for each
-- `cluster`: the default server as a `Cluster`, with an empty database and no roles from other tests
-- `bootstrapped`: the same after the role bootstrap
-- `door`: the way into the default server, with whatever credentials
-- `role`, `iam_role`, `password_role`: a new login role: without more, in rds_iam, with the password `doors.PASSWORD`
-- `start_over`: a quick way back from what a test did to `bootstrapped`
-- `at_head`: `bootstrapped`, and then upgraded to the head of the project's own revisions
-- `project`: somebody's Alembic project, with one revision
-- `run`: upgrades `bootstrapped` as a function does
-- `restore`: what the function does when CloudFormation rolls back
-- `database`: a new database on the default server, owned by the master, dropped after the test
+- `postgres`: the default server, of the kind and version that `localaws` chooses
+- `authority`: the verifier of tokens for all servers; accepts tokens signed with the key in `servers.KEYS`
+- `without_policy`: for one test, the key has no permission to log in
+- `any_version`: a `Cluster` for each supported version; a test that uses it runs once for each of them
+- `cluster`: the default server as a `Cluster`, with an empty database and without roles of other tests
+- `bootstrapped`: the same after the role setup
+- `door`: connections to the default server with any credentials
+- `role`, `iam_role`, `password_role`: a new login role, which in addition is a member of rds_iam or has a password
+- `start_over`: drops the objects that a test has created in `bootstrapped`
+- `at_head`: `bootstrapped`, upgraded to the head of the example project
+- `project`: an Alembic project with one revision
+- `run`: upgrades `bootstrapped` as the migrator does
+- `restore`: handles a rollback as the migrator does
+- `database`: a new database on the default server, owned by the master user
 """
 
 import secrets
@@ -21,7 +21,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +29,18 @@ import pytest
 from localaws.authority import StaticAuthority
 from localaws.certificates import Certificates
 from localaws.postgres import RunningPostgres, start
-from migrator.events import RolesRequest, UpgradeRequest
+from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
-from migrator.roles import reconcile
 from migrator.rollback import roll_back
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import Outcome, UpgradeContext
+from migrator.upgrade_context import Outcome
 from rds_alembic.assets.migrator import project_files
 from rds_alembic.revisions.alembic_project import AlembicProject
-from rds_iam.deadline import Deadline
 from tests.postgres import servers
 from tests.postgres.doors import PASSWORD, Door
 from tests.postgres.projects import Project
+from tests.postgres.role_setup import set_up_roles
 from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
-from tests.postgres.upgrades import Upgrade
+from tests.postgres.upgrades import Upgrade, as_migrator, run_upgrade
 
 VERSIONS = (15, 16, 17, 18)
 DROP_EVERYTHING = """
@@ -65,7 +62,7 @@ def authority() -> StaticAuthority:
 
 @pytest.fixture
 def without_policy(authority: StaticAuthority) -> Iterator[None]:
-    """Let the key sign as before, but allow it to log in as nobody."""
+    """Remove the permission of the key to log in."""
     key = KEYS["AWS_ACCESS_KEY_ID"]
     authority.put(key, replace(CREDENTIAL, allow=()))
     yield
@@ -82,7 +79,7 @@ def postgres(authority: StaticAuthority, certificates: Certificates) -> Iterator
 def server_of_version(
     postgres: RunningPostgres, authority: StaticAuthority, certificates: Certificates
 ) -> Iterator[Callable[[int], RunningPostgres]]:
-    """Return a function that starts a server when it is first asked for: not every run needs all of them."""
+    """Return a function that returns the server of a version, and starts it at the first call."""
     running = {postgres.server_version: postgres}
     with ExitStack() as stack:
 
@@ -111,14 +108,13 @@ def cluster(postgres: RunningPostgres) -> Cluster:
 
 @pytest.fixture
 def bootstrapped(cluster: Cluster) -> Cluster:
-    with cluster.connect_as_master() as master:
-        reconcile(master, RolesRequest("app_owner", "migrator", ("querier",)), None)
+    set_up_roles(cluster)
     return cluster
 
 
 @pytest.fixture
 def start_over(bootstrapped: Cluster) -> Callable[[], None]:
-    """Return a quick way back to an empty database: the roles and their privileges stay."""
+    """Return a function that drops all tables; the roles and their privileges remain."""
 
     def start_over() -> None:
         bootstrapped.admin(DROP_EVERYTHING)
@@ -128,7 +124,7 @@ def start_over(bootstrapped: Cluster) -> Callable[[], None]:
 
 @pytest.fixture(scope="session")
 def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with this repository's Alembic project, laid out as in the function's zip."""
+    """Return a folder with the example project of this repository, laid out as in the zip of a function."""
     folder = tmp_path_factory.mktemp("own-project")
     for name, path in project_files(AlembicProject.read(Path(__file__).parents[2])).items():
         (shutil.copytree if path.is_dir() else shutil.copyfile)(path, folder / name)
@@ -137,11 +133,10 @@ def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def at_head(bootstrapped: Cluster, own_project: Path) -> None:
-    """Bring the database to the head of the project's own revisions."""
+    """Upgrade the database to the head of the example project."""
     project = AlembicProject.read(own_project)
     request = UpgradeRequest(project.migrations_digest, project.revisions)
-    connect = partial(bootstrapped.connect_with_token, "migrator")
-    upgrade(UpgradeContext(request, own_project, connect, Deadline.after(60)))
+    run_upgrade(as_migrator(bootstrapped), own_project, request)
 
 
 @pytest.fixture
@@ -154,7 +149,7 @@ def database(postgres: RunningPostgres) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def untouched(postgres: RunningPostgres) -> RunningPostgres:
-    """Return the default server with a database that no bootstrap has closed to the public."""
+    """Return the default server with a database on which no role setup has revoked PUBLIC."""
     Cluster(postgres).reset()
     return postgres
 
@@ -186,7 +181,7 @@ def password_role(postgres: RunningPostgres, role: str) -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Return a project with one revision, which makes a table."""
+    """Return a project with one revision, which creates a table."""
     project = Project(tmp_path / "project")
     project.add("r1", "CREATE TABLE t (id int)")
     return project
@@ -194,21 +189,26 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def run(bootstrapped: Cluster) -> Upgrade:
-    """Upgrade as the migrator, by token."""
+    """Return a function that upgrades as the migrator does."""
 
-    def run(project: Project, *, seconds: float = 60.0, **request: Any) -> Outcome:
-        connect = partial(bootstrapped.connect_with_token, "migrator")
-        return upgrade(UpgradeContext(project.request(**request), project.folder, connect, Deadline.after(seconds)))
+    def run(project: Project, *, seconds: float = 60.0, invocation: str = "", **request: Any) -> Outcome:
+        return run_upgrade(
+            as_migrator(bootstrapped),
+            project.folder,
+            project.request(**request),
+            seconds=seconds,
+            invocation=invocation,
+        )
 
     return run
 
 
 @pytest.fixture
 def restore(bootstrapped: Cluster) -> Upgrade:
-    """Do what the migrator does when CloudFormation restores a project after a failed deployment."""
+    """Return a function that handles the rollback of a failed deployment as the migrator does."""
 
     def restore(project: Project, *, old: tuple[str, ...]) -> Outcome:
         request = project.request(old=old)
-        return roll_back(request, Manifest.read(project.folder), partial(bootstrapped.connect_with_token, "migrator"))
+        return roll_back(request, Manifest.read(project.folder), as_migrator(bootstrapped))
 
     return restore

@@ -1,4 +1,4 @@
-"""The events that the migrator's handlers get."""
+"""The events of the migrator's handlers."""
 
 from uuid import uuid4
 
@@ -8,7 +8,7 @@ from tests.postgres.projects import STACK_ID, Project
 def upgrade_event(
     project: Project, kind: str = "Create", old: tuple[str, ...] = (), **added: object
 ) -> dict[str, object]:
-    """Return the event of a project's deployment, with what `on_event` has added."""
+    """Return the event of a project's deployment for `is_complete`; `added` are keys that `on_event` adds."""
     request = project.request()
     event: dict[str, object] = {
         "RequestType": kind,

@@ -16,10 +16,10 @@ def become(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, user: str) -> None
 
 def metrics_in(output: str) -> dict[str, float]:
     """Return the metrics written in CloudWatch's embedded format."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for line in filter(lambda line: '"_aws"' in line, output.splitlines()):
         document: dict[str, Any] = json.loads(line)
         (directive,) = document["_aws"]["CloudWatchMetrics"]
         assert (directive["Namespace"], directive["Dimensions"]) == ("PrivateDatabase", [["service"]])
-        found |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
-    return found
+        metrics |= {metric["Name"]: document[metric["Name"]][0] for metric in directive["Metrics"]}
+    return metrics

@@ -1,4 +1,4 @@
-"""Interrupts an upgrade at a chosen point: every statement and every commit of its connections is one."""
+"""Interruptions of an upgrade at a chosen point. Each statement and each commit of its connections is a point."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ DURING_SECONDS = 0.02
 
 
 class When(StrEnum):
-    """Where in a statement the interruption falls."""
+    """The time of the interruption, relative to the statement."""
 
     BEFORE = "before"
     DURING = "during"
@@ -25,7 +25,7 @@ class When(StrEnum):
 
 @dataclass
 class Interruption:
-    """Calls `strike` with the connection at the point number `at`, once; without `at` it only counts."""
+    """The object that calls `strike` with the connection, once, at the point number `at`, and records all points."""
 
     strike: Callable[[Connection], None]
     at: int | None = None
@@ -33,9 +33,9 @@ class Interruption:
     points: list[str] = field(default_factory=list)
     struck: bool = False
 
-    def around(self, connection: Connection, what: str, action: Callable[[], Any]) -> Any:
-        """Do what is to be done at a point, and the interruption if it is this one."""
-        self.points.append(what)
+    def around(self, connection: Connection, point: str, action: Callable[[], Any]) -> Any:
+        """Run the action of a point, and the interruption if its number is `at`."""
+        self.points.append(point)
         if self.struck or len(self.points) - 1 != self.at:
             return action()
         self.struck = True
@@ -45,16 +45,16 @@ class Interruption:
         if self.when is When.AFTER:
             try:
                 return action()
-            finally:  # a query of a table that is not there yet fails, and is a point too
+            finally:  # a query fails if its table does not exist yet, and is a point too
                 self.strike(connection)
         threading.Timer(DURING_SECONDS / 2, self.strike, [connection]).start()
-        if what == "COMMIT" or "CONCURRENTLY" in what or "SAVEPOINT" in what:
-            return action()  # cannot be made slower: the strike may come a little late
+        if point == "COMMIT" or "CONCURRENTLY" in point or "SAVEPOINT" in point:
+            return action()  # cannot be delayed: the strike may come after it
         Cursor.execute(connection.cursor(), f"SELECT pg_sleep({DURING_SECONDS})")
         return action()
 
     def connected(self, connect: Callable[..., Connection]) -> Connection:
-        """Open a connection whose statements are points."""
+        """Open a connection whose statements and commits are points."""
         return connect(connection_factory=_factory(self))
 
 
@@ -62,7 +62,7 @@ def _factory(interruption: Interruption) -> type[Connection]:
     class PointCursor(Cursor):
         def execute(self, query: Any, parameters: Any = None) -> None:
             text = query if isinstance(query, str) else repr(query)
-            if "set_config('statement_timeout'" in text:  # the limit on statements, and nothing else
+            if "set_config('statement_timeout'" in text:  # the limit on statements is not a point
                 super().execute(query, parameters)
                 return
             interruption.around(self.connection, text, lambda: super(PointCursor, self).execute(query, parameters))
@@ -79,6 +79,6 @@ def _factory(interruption: Interruption) -> type[Connection]:
 
 
 def kill_this_process(_connection: Connection) -> None:
-    """End as a function does that is out of memory or time: without any clean-up."""
+    """End this process at once, as a function that is out of memory or time."""
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(10)

@@ -1,4 +1,4 @@
-"""What Lambda hands to a handler besides the event."""
+"""The context of an invocation, which Lambda passes to a handler."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 @dataclass
 class Context(LambdaContext):
-    """A context that says how much time is left."""
+    """A context with a constant remaining time."""
 
     seconds_left: float = 60.0
     request_id: str = "5ba0e1a2-2a5c-4f0e-9a0e-3a9a3e0a1c11"
@@ -19,5 +19,5 @@ class Context(LambdaContext):
         self._aws_request_id = self.request_id
 
     def get_remaining_time_in_millis(self) -> int:  # type: ignore[override] # Powertools declares it without self
-        """Return a constant: the handlers ask once."""
+        """Return the remaining time, which does not decrease: the handlers call this method once."""
         return int(self.seconds_left * 1000)

@@ -1,4 +1,4 @@
-"""Runs of the role setup on a cluster, and the server's catalogs as it leaves them."""
+"""The role setup on a cluster, and the catalogs that it changes."""
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
@@ -24,7 +24,7 @@ def run(connection: Connection, *statements: str) -> list[tuple[object, ...]]:
 
 
 def privileges(cluster: Cluster) -> list[tuple[object, ...]]:
-    """Return the attributes and memberships of all roles, and who may do what with the database and schema public."""
+    """Return the attributes and memberships of all roles, and the privileges on the database and on schema public."""
     return [
         *cluster.admin(
             "SELECT rolname, rolcanlogin, rolinherit, rolcreaterole, rolcreatedb, rolsuper FROM pg_roles ORDER BY 1"
@@ -36,6 +36,6 @@ def privileges(cluster: Cluster) -> list[tuple[object, ...]]:
 
 
 def catalog(cluster: Cluster) -> list[tuple[object, ...]]:
-    """Return everything that the role setup is to set up."""
+    """Return the privileges, and the settings of the roles."""
     settings = "SELECT setrole::regrole::text, setconfig::text FROM pg_db_role_setting ORDER BY 1"
     return [*privileges(cluster), *cluster.admin(settings)]

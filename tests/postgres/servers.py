@@ -1,4 +1,4 @@
-"""A server as the bootstrap and the migrator meet it: a master that is no superuser, and logins by token."""
+"""The servers of the tests: their master user is not a superuser, and the functions log in with tokens."""
 
 import re
 import subprocess
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from localaws.authority import Credential, StaticAuthority
@@ -16,6 +15,7 @@ from localaws.postgres.binaries import find
 from localaws.postgres.choice import DEFAULT_VERSION
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
+from tests.connections import connect_verified
 
 REGION = "eu-central-1"
 RESOURCE = f"arn:aws:rds-db:{REGION}:000000000000:dbuser:db-ABCDEFGHIJKL"
@@ -33,23 +33,23 @@ CREDENTIAL = Credential(
 
 
 def authority() -> StaticAuthority:
-    """Return an authority that lets the key in `KEYS` log in as anybody."""
+    """Return an authority that accepts tokens for all users, signed with the key in `KEYS`."""
     return StaticAuthority(REGION, RESOURCE, {KEYS["AWS_ACCESS_KEY_ID"]: CREDENTIAL})
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running server whose database and roles are made anew for each test."""
+    """A running server whose database and roles a test may change; `reset` removes the changes."""
 
     postgres: RunningPostgres
 
     def settings(self, user: str) -> DatabaseSettings:
-        """Return what a function's environment would say."""
+        """Return the settings of a function that logs in as this user."""
         server = self.postgres
         return DatabaseSettings(server.host, server.port, SETTINGS.database, user, server.ca_path, REGION)
 
     def environ(self, user: str) -> dict[str, str]:
-        """Return a function's environment."""
+        """Return the environment of a function that logs in as this user."""
         settings = self.settings(user)
         return {
             **KEYS,
@@ -62,18 +62,16 @@ class Cluster:
         }
 
     def connect(self, user: str, *, password: str, **options: Any) -> Connection:
-        """Log in once, through the front door; `options` are psycopg2's."""
-        connection: Connection = psycopg2.connect(
-            host=self.postgres.host,
-            port=self.postgres.port,
-            dbname=SETTINGS.database,
+        """Log in once, through the proxy; `options` are psycopg2's."""
+        return connect_verified(
+            self.postgres.host,
+            self.postgres.port,
+            database=SETTINGS.database,
             user=user,
             password=password,
-            sslmode="verify-full",
-            sslrootcert=str(self.postgres.ca_path),
+            ca_path=self.postgres.ca_path,
             **options,
         )
-        return connection
 
     @contextmanager
     def connect_as_master(self) -> Iterator[Connection]:
@@ -89,11 +87,11 @@ class Cluster:
         return self.connect(user, password=generate_token(self.settings(user), KEYS), **options)
 
     def admin(self, sql: str) -> list[tuple[object, ...]]:
-        """Look inside, or tamper, as the server's own superuser."""
+        """Run statements as the superuser of the server and return the rows of the last one."""
         return self.postgres.admin(sql)
 
     def dump_schema(self) -> str:
-        """Return what pg_dump says of the schema, without the lines that differ from call to call."""
+        """Return the output of pg_dump for the schema, without the lines that differ between calls."""
         url = f"host={self.postgres.host} port={self.postgres.port} dbname={SETTINGS.database} sslmode=require"
         user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
         program = [str(find(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
@@ -111,7 +109,7 @@ class Cluster:
             self.postgres.admin(statement, database="postgres")
 
 
-# Comments, a random key, and the counter that Debian's build of PostgreSQL keeps with each column.
+# Comments, a random key, and the counter of each column in Debian's build of PostgreSQL.
 _DIFFERS = re.compile(r"^--|^\\|SET \(pg_attver=")
 # Objects of the server itself have ids below 16384.
 _DROP_ROLES_OF_TESTS = f"""

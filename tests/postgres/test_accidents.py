@@ -1,4 +1,4 @@
-"""Deployments and rollbacks after accidents: no rollback fails, and nothing is applied late."""
+"""Deployments and rollbacks after accidents. No rollback fails, and no revision is applied after its deployment."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ SLEEP = "SELECT pg_sleep(3)"
 
 @pytest.fixture
 def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Return a project that is deployed with one revision; the environment is that of the migrator."""
+    """Deploy a project with one revision in the environment of the migrator, and return the project."""
     project = Project(tmp_path / "project")
     project.add("r1", "CREATE TABLE t (id int)")
     become_migrator(bootstrapped, monkeypatch, project.folder)
@@ -43,7 +43,7 @@ def deploy(
 
 
 def roll_back(project: Project, *, old: tuple[str, ...] = ("r1", "r2")) -> dict[str, Any]:
-    """Deploy the one revision that succeeded, as CloudFormation does when the deployment of `old` has failed."""
+    """Deploy the first revision, as CloudFormation does after a failed deployment of the revisions `old`."""
     for revision in project.revisions[1:]:
         project.remove(revision)
     return deploy(project, old=old, RollingBack=True)
@@ -66,7 +66,7 @@ def test_a_rollback_succeeds_whatever_has_happened_to_the_database(
     capsys.readouterr()
     began = time.monotonic()
     data = roll_back(project)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30  # of the 60 s of the function
     assert data["RevisionsApplied"] == "0"
     assert [record for record in caplog.records if record.levelname == "WARNING"]
     metrics = metrics_in(capsys.readouterr().out)
@@ -77,7 +77,7 @@ def test_a_rollback_succeeds_whatever_has_happened_to_the_database(
 
 
 @pytest.mark.parametrize("name", ["login revoked", "server stopped"])
-def test_a_rollback_that_cloudformation_does_not_name_succeeds_by_its_properties(
+def test_a_rollback_is_recognised_by_its_properties_if_cloudformation_does_not_answer(
     project: Project, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     ACCIDENTS[name].happen(bootstrapped, monkeypatch)
@@ -87,7 +87,7 @@ def test_a_rollback_that_cloudformation_does_not_name_succeeds_by_its_properties
 
 
 @pytest.mark.parametrize(("name", "words"), [("login revoked", "authentication failed"), ("server stopped", "refused")])
-def test_a_deployment_to_a_database_that_does_not_answer_fails_with_the_reason(
+def test_a_deployment_to_an_unreachable_database_fails_with_the_reason(
     project: Project, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
@@ -96,12 +96,12 @@ def test_a_deployment_to_a_database_that_does_not_answer_fails_with_the_reason(
         deploy(project)
 
 
-# Invocations that outlive their deployment
+# Invocations that run after the end of their deployment
 
 
 @pytest.fixture
 def late(project: Project, bootstrapped: Cluster) -> Iterator[list[BaseException]]:
-    """Begin a deployment of two slow revisions; return its errors, and wait for its end after the test."""
+    """Start a deployment of two slow revisions; return its errors, and wait for its end after the test."""
     project.add("r2", SLEEP, "ALTER TABLE t ADD r2 int")
     project.add("r3", "ALTER TABLE t ADD r3 int")
     errors: list[BaseException] = []
@@ -140,9 +140,7 @@ def test_a_revision_in_progress_is_stopped_when_its_deployment_is_rolled_back(
     assert recorded(bootstrapped) == ["r1"]
 
 
-def test_the_deployment_after_a_rollback_is_not_taken_for_the_one_that_was_rolled_back(
-    project: Project, late: list[BaseException]
-) -> None:
+def test_the_deployment_after_a_rollback_is_not_stopped(project: Project, late: list[BaseException]) -> None:
     roll_back(project, old=("r1", "r2", "r3"))
     project.add("r2", "ALTER TABLE t ADD other int")
     assert deploy(project, StartedAt=str(time.time()))["Revision"] == "r2"
@@ -157,14 +155,14 @@ def test_another_stack_on_the_same_database_is_not_stopped_by_a_rollback(
     assert late == []
 
 
-def test_no_revision_is_begun_after_the_time_of_the_custom_resource(project: Project, bootstrapped: Cluster) -> None:
+def test_no_revision_starts_after_the_time_of_the_custom_resource(project: Project, bootstrapped: Cluster) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     with pytest.raises(MigratorError, match="the upgrade took longer than the 3600 s that CloudFormation waits"):
         deploy(project, StartedAt=str(time.time() - 3500))
     assert recorded(bootstrapped) == ["r1"]
 
 
-def test_a_revision_in_progress_is_stopped_before_the_time_of_the_custom_resource_is_over(
+def test_a_revision_in_progress_is_stopped_before_the_end_of_the_time_of_the_custom_resource(
     project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2", "SELECT pg_sleep(60)")
@@ -173,7 +171,7 @@ def test_a_revision_in_progress_is_stopped_before_the_time_of_the_custom_resourc
     assert recorded(bootstrapped) == ["r1"]
 
 
-def test_the_time_of_the_custom_resource_is_that_of_its_properties(project: Project) -> None:
+def test_the_time_of_the_custom_resource_is_read_from_its_properties(project: Project) -> None:
     project.add("r2", "SELECT pg_sleep(60)")
     event = upgrade_event(project, "Update", ("r1",), StartedAt=str(time.time()))
     event["ResourceProperties"] = {**event["ResourceProperties"], "TimeoutSeconds": "2"}  # type: ignore[dict-item] # a map
@@ -184,7 +182,7 @@ def test_the_time_of_the_custom_resource_is_that_of_its_properties(project: Proj
 # The end of the function's process
 
 
-def test_a_killed_function_names_the_revision_in_progress(project: Project, bootstrapped: Cluster) -> None:
+def test_the_error_of_a_killed_function_names_the_revision_in_progress(project: Project, bootstrapped: Cluster) -> None:
     kill = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
     project.add("r2", body=f"op.execute('ALTER TABLE t ADD name text')\n{kill}")
     with pytest.raises(MigratorError, match=r"revision r2 was in progress when its process was killed \(SIGKILL\)"):
@@ -193,10 +191,10 @@ def test_a_killed_function_names_the_revision_in_progress(project: Project, boot
     assert columns(bootstrapped) == ["id"]
 
 
-def test_an_upgrade_that_has_lost_its_lock_takes_it_again_before_the_next_revision(
+def test_an_upgrade_that_loses_its_lock_waits_for_it_before_the_next_revision(
     project: Project, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locked_upgrade, "MIN_REVISION_SECONDS", 0.0)  # else r3 would be left for the next invocation
+    monkeypatch.setattr(locked_upgrade, "MIN_REVISION_SECONDS", 0.0)  # otherwise r3 is left for the next invocation
     project.add("r2", SLEEP)
     project.add("r3", "ALTER TABLE t ADD r3 int")
     with closing(bootstrapped.connect_with_token("migrator")) as other:
@@ -217,7 +215,7 @@ def test_an_upgrade_that_has_lost_its_lock_takes_it_again_before_the_next_revisi
     assert columns(bootstrapped) == ["id"]
 
 
-def test_a_server_that_ends_idle_sessions_does_not_end_the_session_with_the_lock(
+def test_the_session_with_the_lock_survives_on_a_server_that_ends_idle_sessions(
     project: Project, bootstrapped: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bootstrapped.admin("ALTER DATABASE app SET idle_session_timeout = '500ms'")

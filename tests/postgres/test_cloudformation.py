@@ -1,4 +1,4 @@
-"""Random deployments as CloudFormation makes them: created, updated, failed, rolled back, delivered twice, deleted.
+"""Random sequences of the events that CloudFormation sends: creations, updates, rollbacks, repetitions, deletions.
 
 Whatever the sequence, and whatever happens to the database meanwhile: the database is at a whole revision of some
 deployment, never below one that succeeded, and no rollback fails. `tests/unit/test_deployments.py` tries many more
@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, event, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-import migrator.revision_runner  # noqa: F401 - loaded once, before the migrator's child processes
+import migrator.revision_runner  # noqa: F401 - imported once, before the child processes of the migrator
 from migrator import upgrade_handler
 from migrator.errors import MigratorError
 from tests.postgres.accidents import ACCIDENTS, become_migrator
@@ -29,12 +29,12 @@ from tests.postgres.servers import Cluster
 
 BROKEN = "broken"
 THAT_FAIL_A_DEPLOYMENT = ("login revoked", "login closed", "server stopped", "stamped by hand")
-RESERVE_SECONDS = 15.0  # what the handler keeps of its time
+RESERVE_SECONDS = 15.0  # the time that the handler reserves for its answer
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A version of the code: its revisions in order, of which one may be broken."""
+    """A version of the code: its revisions in order. Revisions whose name starts with BROKEN fail."""
 
     revisions: tuple[str, ...]
 
@@ -48,7 +48,7 @@ class Deployment:
 
 @dataclass
 class Stack:
-    """CloudFormation's side: which deployment's properties and code it has, and what it sends when."""
+    """The part of CloudFormation: it holds the properties and code of a deployment, and sends events."""
 
     cluster: Cluster
     folder: Path
@@ -75,7 +75,7 @@ class Stack:
         event("rolled back")
         if old is None:
             return  # a Delete, which does nothing
-        data = self._send(old, new, seconds=60, rolling_back=True)  # must not raise: the stack would be stuck
+        data = self._send(old, new, seconds=60, rolling_back=True)  # an error would be UPDATE_ROLLBACK_FAILED
         if data["Schema"].startswith("ahead"):
             event("stayed ahead of the code")
 
@@ -145,7 +145,7 @@ def machine(  # noqa: C901 - a class of many small rules
             allow: bool,
             accident: str,
         ) -> None:
-            """Deploy what somebody made from any earlier version: more revisions, and maybe one taken out."""
+            """Deploy a version that adds revisions to an earlier version, without the last `drop` of them."""
             start = self.known[-1 - base % len(self.known)].revisions
             start = tuple(name for name in start[: len(start) - drop] if not name.startswith(BROKEN))
             fresh = [f"r{next(self.names)}" for _ in range(new)]
@@ -187,7 +187,7 @@ def machine(  # noqa: C901 - a class of many small rules
             assert (heads == "" and not tables) or tables in [set(history) for history in histories]
 
         @invariant()
-        def it_is_never_below_a_deployment_that_succeeded(self) -> None:
+        def the_database_has_the_revisions_of_the_last_deployment_that_succeeded(self) -> None:
             if self.succeeded:
                 assert set(self.succeeded.revisions) <= tables_of(cluster)
 

@@ -18,14 +18,12 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from migrator import lock
 from migrator import upgrade as upgrade_module
 from migrator.events import UpgradeRequest
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import UpgradeContext
 from rds_iam.backoff import Backoff
-from rds_iam.deadline import Deadline
 from tests.postgres import interrupted_process
 from tests.postgres.interruptions import Interruption, When
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
+from tests.postgres.upgrades import as_migrator, run_upgrade
 
 # A killed function's transaction is over when the server has noticed; until then its locks are held.
 SECONDS = 60.0
@@ -69,12 +67,8 @@ def chain(tmp_path: Path) -> Project:
 
 
 def run(cluster: Cluster, project: Project, interruption: Interruption) -> None:
-    connect = partial(cluster.connect_with_token, "migrator")
-    upgrade(
-        UpgradeContext(
-            project.request(), project.folder, partial(interruption.connected, connect), Deadline.after(SECONDS)
-        )
-    )
+    connect = partial(interruption.connected, as_migrator(cluster))
+    run_upgrade(connect, project.folder, project.request(), seconds=SECONDS)
 
 
 def uninterrupted(cluster: Cluster, project: Project) -> list[str]:

@@ -1,4 +1,4 @@
-"""Histories that differ from what was applied, on a real server: rejected, and then what a user does next."""
+"""Histories that differ from the applied revisions: they are rejected, and accepted after the next step of a user."""
 
 from pathlib import Path
 
@@ -46,9 +46,7 @@ def test_an_edited_revision_is_rejected_until_it_is_restored(run: Upgrade, deplo
     assert run(deployed).applied == ("r4",)
 
 
-def test_an_edited_revision_is_accepted_once_by_a_baseline(
-    run: Upgrade, deployed: Project, bootstrapped: Cluster
-) -> None:
+def test_an_edited_revision_is_accepted_with_a_baseline(run: Upgrade, deployed: Project, bootstrapped: Cluster) -> None:
     edit(deployed, "r2", "r2 int", "r2 text")
     outcome = run(deployed, baseline="r3")
     assert (outcome.decision, outcome.applied) == (Decision.NOTHING, ())
@@ -81,7 +79,7 @@ def test_a_baseline_before_the_head_does_not_move_the_database_back(
 
 
 @pytest.mark.parametrize("last", ["s1", "r3"], ids=["a new id", "the last id kept"])
-def test_a_squashed_history_is_taken_over_by_a_baseline(
+def test_a_squashed_history_is_accepted_with_a_baseline(
     run: Upgrade, deployed: Project, bootstrapped: Cluster, tmp_path: Path, last: str
 ) -> None:
     squashed = Project(tmp_path / "squashed")
@@ -94,7 +92,7 @@ def test_a_squashed_history_is_taken_over_by_a_baseline(
     assert run(squashed).decision is Decision.NOTHING
 
 
-def test_a_database_that_existed_before_is_taken_over_by_a_baseline(
+def test_a_database_with_tables_and_without_a_log_is_accepted_with_a_baseline(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     bootstrapped.admin("CREATE TABLE t (id int); ALTER TABLE t OWNER TO app_owner")
@@ -103,7 +101,7 @@ def test_a_database_that_existed_before_is_taken_over_by_a_baseline(
     assert bootstrapped.admin(LOG) == [("r1", "baseline"), ("r2", "upgrade")]
 
 
-def test_a_baseline_of_several_heads_becomes_one(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_a_baseline_replaces_several_heads_by_one(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add("a", "ALTER TABLE t ADD a int", down="r1")
     project.add("b", "ALTER TABLE t ADD b int", down="r1")
     project.add("merged", down=("a", "b"))
@@ -119,7 +117,7 @@ def recorded_any(cluster: Cluster) -> bool:
     return cluster.admin("SELECT to_regclass('alembic_version') IS NOT NULL") == [(True,)]
 
 
-def test_a_baseline_is_recorded_in_a_version_table_elsewhere(
+def test_a_baseline_is_recorded_in_a_version_table_of_another_name(
     run: Upgrade, deployed: Project, bootstrapped: Cluster, tmp_path: Path
 ) -> None:
     squashed = Project(tmp_path / "squashed")
@@ -135,7 +133,7 @@ def test_a_baseline_is_ignored_on_an_empty_database(run: Upgrade, project: Proje
     assert columns(bootstrapped) == ["id", "r2"]
 
 
-def test_older_code_is_deployed_by_choice_and_the_way_forward_stays_open(
+def test_older_code_is_deployed_with_allow_ahead_and_newer_code_can_be_deployed_after_it(
     run: Upgrade, deployed: Project, tmp_path: Path
 ) -> None:
     older = Project(tmp_path / "older")

@@ -1,4 +1,4 @@
-"""An env.py as `alembic init` has written it since Alembic 1.0, with the cookbook's connection sharing."""
+"""The env.py files of `alembic init` since Alembic 1.0, with connection sharing as in Alembic's cookbook."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, recorded, refusal
 
-# What `alembic init` writes; `{online}` is the body of run_migrations_online(), in the cookbook's form.
+# The env.py of `alembic init`. `{online}` is the body of run_migrations_online(), as in the cookbook.
 TEMPLATE = """\
 {imports}
 from logging.config import fileConfig
@@ -165,7 +165,7 @@ def generic(project: Project) -> Project:
 
 @pytest.fixture
 def own_logger() -> Iterator[logging.Logger]:
-    """Return a logger as a function has it, with a handler and a level of its own."""
+    """Return a logger with a handler and a level, as the loggers of a function."""
     logger = logging.getLogger("a function of ours")
     handler = logging.NullHandler()
     logger.addHandler(handler)
@@ -176,7 +176,7 @@ def own_logger() -> Iterator[logging.Logger]:
 
 
 @pytest.mark.parametrize("env", TEMPLATES.values(), ids=TEMPLATES)
-def test_the_env_of_a_template_works_and_leaves_the_loggers_of_the_function_alone(
+def test_the_env_of_a_template_upgrades_and_does_not_change_the_loggers_of_the_function(
     run: Upgrade, generic: Project, bootstrapped: Cluster, own_logger: logging.Logger, env: str
 ) -> None:
     root = logging.getLogger()
@@ -190,7 +190,7 @@ def test_the_env_of_a_template_works_and_leaves_the_loggers_of_the_function_alon
     assert (own_logger.disabled, own_logger.level, own_logger.propagate) == (False, logging.DEBUG, False)
 
 
-def test_the_logging_of_env_holds_for_alembic_while_a_revision_runs(
+def test_the_logging_configuration_of_env_applies_while_a_revision_runs(
     run: Upgrade, generic: Project, capfd: pytest.CaptureFixture[str]
 ) -> None:
     generic.env(TEMPLATES["1.8"])
@@ -200,7 +200,7 @@ def test_the_logging_of_env_holds_for_alembic_while_a_revision_runs(
 
 
 @pytest.mark.parametrize("template", ["generic", "async", "multidb", "pyproject", "pyproject_async"])
-def test_the_env_of_a_template_without_connection_sharing_is_refused(
+def test_the_env_of_a_template_without_connection_sharing_is_rejected(
     run: Upgrade, generic: Project, template: str
 ) -> None:
     templates = Path(Config().get_template_directory())
@@ -240,7 +240,7 @@ with open(ini + ".answers", "w") as file:
 """
 
 
-def test_what_env_asks_of_alembic_is_answered_as_in_alembic_upgrade_head(
+def test_the_functions_of_alembic_return_to_env_the_same_as_in_alembic_upgrade_head(
     run: Upgrade, generic: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generic.env(TEMPLATES["1.8"].replace("target_metadata = None\n", f"target_metadata = None\n{ASK}"))
@@ -268,7 +268,7 @@ def test_what_env_asks_of_alembic_is_answered_as_in_alembic_upgrade_head(
     }
 
 
-def test_what_env_asks_of_the_configured_context_is_answered(run: Upgrade, project: Project) -> None:
+def test_the_functions_of_the_configured_context_work_in_env(run: Upgrade, project: Project) -> None:
     env = project.folder / "scripts/env.py"
     asked = "assert context.get_context().connection is context.get_bind() is not None\n"
     asked += "assert context.get_starting_revision_argument() is None\nwith context.begin"

@@ -1,4 +1,4 @@
-"""What an env.py does with the connection that it is given: anything that works, or one clear error."""
+"""The use of the connection in env.py: each use works or fails with a clear error."""
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from tests.postgres.projects import Project
 from tests.postgres.servers import SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
 
-ENGINE_OF_ITS_OWN = """\
+OWN_ENGINE = """\
 import sqlalchemy as sa
 from alembic import context
 
@@ -29,17 +29,17 @@ with engine.connect() as connection:
     ],
     ids=["no URL", "the URL of alembic's template", "a server that is not there"],
 )
-def test_an_env_that_cannot_connect_by_itself_fails_at_once_and_clearly(
+def test_an_env_that_fails_to_open_its_own_connection_is_an_error_with_an_advice(
     run: Upgrade, project: Project, url: str, words: str
 ) -> None:
-    project.env(ENGINE_OF_ITS_OWN.format(url=url))
+    project.env(OWN_ENGINE.format(url=url))
     error = refusal(run, project)
     assert error.startswith("env.py failed before it ran the revisions: ")
     assert words in error
     assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
 
 
-def test_an_env_that_takes_the_connection_for_an_engine_is_told_that_it_is_none(run: Upgrade, project: Project) -> None:
+def test_an_env_that_uses_the_connection_as_an_engine_is_an_error_that_says_so(run: Upgrade, project: Project) -> None:
     project.configure(before="connection = connection.raw_connection()")
     assert refusal(run, project) == (
         "env.py failed before it ran the revisions: AttributeError: 'SharedConnection' object has no attribute"
@@ -59,14 +59,14 @@ def test_an_env_that_takes_the_connection_for_an_engine_is_told_that_it_is_none(
         ("import asyncio; raise asyncio.CancelledError", "CancelledError: "),
     ],
 )
-def test_the_advice_about_the_connection_is_not_given_for_other_errors(
+def test_other_errors_of_an_env_are_reported_without_the_advice_about_the_connection(
     run: Upgrade, project: Project, line: str, words: str
 ) -> None:
     project.configure(before=line)
     assert refusal(run, project) == f"env.py failed before it ran the revisions: {words}"
 
 
-def test_an_env_that_connects_by_itself_is_refused_before_it_changes_another_database(
+def test_an_env_that_opens_its_own_connection_is_rejected_before_it_changes_another_database(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     url = sa.URL.create(
@@ -77,7 +77,7 @@ def test_an_env_that_connects_by_itself_is_refused_before_it_changes_another_dat
         bootstrapped.postgres.port,
         SETTINGS.database,
     )
-    project.env(ENGINE_OF_ITS_OWN.format(url=f"'sqlalchemy.url': {url.render_as_string(hide_password=False)!r}"))
+    project.env(OWN_ENGINE.format(url=f"'sqlalchemy.url': {url.render_as_string(hide_password=False)!r}"))
     assert refusal(run, project) == (
         "env.py runs the revisions on a connection of its own:"
         " env.py must use the connection in config.attributes['connection'] and commit"
@@ -95,7 +95,7 @@ def test_an_env_may_leave_the_commit_to_the_owner_of_the_connection(
     assert recorded(bootstrapped) == ["r1", "r2"]
 
 
-def test_an_env_that_does_not_commit_a_connection_of_its_own_is_found_out(run: Upgrade, project: Project) -> None:
+def test_an_env_that_does_not_commit_its_own_connection_is_an_error(run: Upgrade, project: Project) -> None:
     project.env("""\
 from alembic import context
 
@@ -112,7 +112,7 @@ with context.config.attributes["connection"].engine.connect() as connection:
     )
 
 
-def test_an_env_that_runs_the_migrations_of_several_schemas_is_refused_before_anything_is_applied(
+def test_an_env_that_runs_the_migrations_of_several_schemas_is_rejected_before_it_applies_one(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.env("""\
@@ -156,7 +156,7 @@ def test_an_env_may_use_the_connection_in_its_own_way(
     assert recorded(bootstrapped) == ["r1", "r2", "r3"]
 
 
-def test_an_env_may_close_the_connection_it_was_given(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_an_env_may_close_the_connection_of_the_migrator(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     env = project.folder / "scripts/env.py"
     env.write_text(env.read_text() + "connection.close()\n")
     project.add("r2", "ALTER TABLE t ADD name text")
@@ -164,7 +164,7 @@ def test_an_env_may_close_the_connection_it_was_given(run: Upgrade, project: Pro
     assert recorded(bootstrapped) == ["r1", "r2"]
 
 
-def test_an_env_may_close_it_without_a_transaction_of_its_own(run: Upgrade, project: Project) -> None:
+def test_an_env_may_close_the_connection_of_the_migrator_without_a_transaction(run: Upgrade, project: Project) -> None:
     project.env("""\
 from alembic import context
 
@@ -179,7 +179,7 @@ finally:
     assert run(project).applied == ("r1", "r2")
 
 
-def test_an_env_may_hand_arguments_to_the_revisions(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_an_env_may_pass_arguments_to_the_revisions(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     env = project.folder / "scripts/env.py"
     env.write_text(env.read_text().replace("run_migrations()", "run_migrations(column='handed')"))
     for script in (project.folder / "scripts/versions").glob("*.py"):
@@ -198,7 +198,7 @@ def test_a_revision_that_cannot_reach_another_server_fails_at_once(run: Upgrade,
 
 
 @pytest.mark.parametrize("raised", ["SystemExit('no settings')", "SystemExit(0)"])
-def test_a_revision_that_ends_the_process_is_a_failure(
+def test_a_revision_that_ends_the_process_fails(
     run: Upgrade, project: Project, bootstrapped: Cluster, raised: str
 ) -> None:
     project.add("r2", body=f"op.execute('ALTER TABLE t ADD z int')\nraise {raised}")
@@ -215,7 +215,7 @@ def test_a_revision_that_ends_the_process_is_a_failure(
     ],
     ids=["imported by the migrator", "imported for env.py"],
 )
-def test_a_revision_that_ends_the_process_when_it_is_imported_is_named(
+def test_a_revision_that_ends_the_process_at_its_import_is_named_in_the_error(
     run: Upgrade, project: Project, bootstrapped: Cluster, before: str, what: str
 ) -> None:
     project.configure(before=before)

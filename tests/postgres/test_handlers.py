@@ -1,4 +1,4 @@
-"""The handlers as Lambda calls them: environment and event in, answer or exception out."""
+"""The handlers of the migrator and the querier, called as Lambda calls them."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Return a project, and make the environment that of the migrator with it in its zip."""
+    """Return a project in the zip of the migrator, and set the environment of the migrator."""
     project = Project(tmp_path / "project")
     project.add("r1", "CREATE TABLE t (id int)")
     become(monkeypatch, bootstrapped, "migrator")
@@ -36,7 +36,9 @@ def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPat
     return project
 
 
-def test_an_upgrade_answers_with_what_it_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_upgrade_returns_the_revision_the_database_has_reached(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     event = upgrade_event(project)
     added = request_handler.on_event(event, Context())
     assert (added["PhysicalResourceId"], added["RollingBack"]) == ("alembic-upgrade", False)
@@ -53,18 +55,20 @@ def test_an_upgrade_answers_with_what_it_reached(project: Project, capsys: pytes
     assert metrics["UpgradeRetries"] == 0
 
 
-def test_the_same_event_delivered_twice_is_harmless(project: Project) -> None:
+def test_an_event_that_is_delivered_twice_applies_its_revisions_once(project: Project) -> None:
     event = upgrade_event(project)
     assert upgrade_handler.is_complete(event, Context()) == upgrade_handler.is_complete(event, Context())
 
 
-def test_a_deployment_without_a_new_revision_applies_none(project: Project) -> None:
+def test_a_deployment_without_a_new_revision_does_not_apply_a_revision(project: Project) -> None:
     upgrade_handler.is_complete(upgrade_event(project), Context())
     answer = upgrade_handler.is_complete(upgrade_event(project, "Update", old=("r1",)), Context())
     assert answer["Data"] == {**UNCHANGED, "Revision": "r1", "Schema": "at head"}
 
 
-def test_a_failure_is_one_short_message_and_a_metric(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_upgrade_has_one_short_message_and_a_metric(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.add("r2", "ALTER TABLE nowhere ADD x int")
     with pytest.raises(MigratorError) as error:
         upgrade_handler.is_complete(upgrade_event(project), Context())
@@ -72,14 +76,14 @@ def test_a_failure_is_one_short_message_and_a_metric(project: Project, capsys: p
     assert metrics_in(capsys.readouterr().out)["UpgradeFailed"] == 1
 
 
-def test_a_servers_long_answer_is_cut(project: Project) -> None:
+def test_a_long_error_of_the_server_is_shortened(project: Project) -> None:
     project.add("r2", f"DO $$ BEGIN RAISE EXCEPTION '{'x' * 5000}'; END $$")
     with pytest.raises(MigratorError, match="revision r2 failed: P0001: xxx") as error:
         upgrade_handler.is_complete(upgrade_event(project), Context())
     assert len(str(error.value).encode()) <= 900
 
 
-def test_no_secret_reaches_cloudformation(project: Project) -> None:
+def test_the_error_of_an_upgrade_contains_no_secret(project: Project) -> None:
     names = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
     project.add("r2", body=f"import os\nraise ValueError([os.environ[name] for name in {names}])")
     with pytest.raises(MigratorError) as error:
@@ -88,7 +92,7 @@ def test_no_secret_reaches_cloudformation(project: Project) -> None:
         assert secret not in str(error.value)
 
 
-def test_a_delete_leaves_the_schema_alone(project: Project, bootstrapped: Cluster) -> None:
+def test_a_delete_does_not_change_the_schema(project: Project, bootstrapped: Cluster) -> None:
     upgrade_handler.is_complete(upgrade_event(project), Context())
     event = upgrade_event(project, "Delete")
     assert request_handler.on_event(event, Context()) == {"PhysicalResourceId": "alembic-upgrade"}
@@ -96,7 +100,7 @@ def test_a_delete_leaves_the_schema_alone(project: Project, bootstrapped: Cluste
     assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("r1",)]
 
 
-def test_a_delete_succeeds_whatever_its_properties_are(project: Project) -> None:
+def test_a_delete_succeeds_with_any_properties(project: Project) -> None:
     event = {"RequestType": "Delete", "PhysicalResourceId": "something", "ResourceProperties": {}}
     assert request_handler.on_event(event, Context()) == {"PhysicalResourceId": "something"}
     assert upgrade_handler.is_complete(event, Context()) == {"IsComplete": True}
@@ -119,7 +123,7 @@ def test_a_rollback_succeeds_with_a_warning_and_a_metric(
     ]
 
 
-def test_a_chain_that_takes_longer_than_an_invocation_says_not_yet(project: Project) -> None:
+def test_an_invocation_without_time_for_all_revisions_is_not_complete(project: Project) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     event = upgrade_event(project)
     first, second = Context(seconds_left=30, request_id="first"), Context(seconds_left=30, request_id="second")
@@ -145,7 +149,7 @@ def test_a_malformed_environment_is_rejected(project: Project, monkeypatch: pyte
         upgrade_handler.is_complete(upgrade_event(project), Context())
 
 
-def test_a_server_that_another_authority_vouches_for_is_refused(
+def test_a_server_with_a_certificate_of_another_authority_is_rejected(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGSSLROOTCERT", str(Certificates(tmp_path / "other").ca_path))
@@ -154,19 +158,19 @@ def test_a_server_that_another_authority_vouches_for_is_refused(
 
 
 @pytest.mark.usefixtures("without_policy")
-def test_a_function_without_the_grant_is_refused(project: Project) -> None:
+def test_a_migrator_without_permission_to_connect_fails(project: Project) -> None:
     with pytest.raises(MigratorError, match='PAM authentication failed for user "migrator"'):
         upgrade_handler.is_complete(upgrade_event(project), Context())
 
 
-def test_a_failed_write_fails_the_invocation(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    become(monkeypatch, bootstrapped, "querier")  # and no table
+def test_a_querier_that_cannot_write_its_row_fails(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    become(monkeypatch, bootstrapped, "querier")  # the table does not exist
     with pytest.raises(psycopg2.errors.UndefinedTable):
         querier_handler.handler({}, Context())
 
 
 @pytest.mark.usefixtures("without_policy")
-def test_a_querier_without_the_grant_fails(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_querier_without_permission_to_connect_fails(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     become(monkeypatch, bootstrapped, "querier")
     with pytest.raises(ConnectError, match='PAM authentication failed for user "querier"'):
         querier_handler.handler({}, Context())

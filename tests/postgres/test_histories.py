@@ -1,6 +1,5 @@
-"""Histories of all kinds, as other people's projects have them: the migrator knows none of them."""
+"""Histories of many kinds: version tables, branches, dependencies, and many revisions."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,16 +7,13 @@ import pytest
 from migrator.decision import Decision
 from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import UpgradeContext
 from rds_alembic.revisions.alembic_project import MANIFEST, AlembicProject
-from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
-from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
+from tests.postgres.upgrades import Upgrade, as_migrator, columns, recorded, refusal, run_upgrade
 
 MANY = 300
-# 30 s is what must be left for another revision to be begun.
+# A further revision does not start with less than 30 s left.
 A_SECOND_OF_REVISIONS = 31.0
 
 
@@ -26,7 +22,7 @@ def make_many(project: Project) -> None:
         project.add(f"r{number}", f"INSERT INTO t VALUES ({number})")
 
 
-# Where the version table is
+# Version tables of other names and in other schemas
 
 NAMED = "version_table='my_versions'"
 IN_A_SCHEMA = "version_table_schema='elsewhere'"
@@ -47,7 +43,7 @@ elsewhere = pytest.mark.parametrize(
 
 
 @elsewhere
-def test_a_version_table_elsewhere_is_upgraded_and_found_again(
+def test_a_version_table_of_another_name_or_schema_is_upgraded_and_read_again(
     run: Upgrade, project: Project, bootstrapped: Cluster, options: str, table: str
 ) -> None:
     project.configure(options, before=MAKE_SCHEMA)
@@ -60,7 +56,7 @@ def test_a_version_table_elsewhere_is_upgraded_and_found_again(
 
 
 @elsewhere
-def test_older_code_is_recognised_by_a_version_table_elsewhere(
+def test_older_code_is_recognised_with_a_version_table_of_another_name_or_schema(
     run: Upgrade, tmp_path: Path, project: Project, options: str, table: str
 ) -> None:
     newer = Project(tmp_path / "newer")
@@ -78,7 +74,7 @@ def test_older_code_is_recognised_by_a_version_table_elsewhere(
 
 
 @elsewhere
-def test_a_revision_that_nobody_knows_is_refused_in_a_version_table_elsewhere(
+def test_an_unknown_revision_in_a_version_table_of_another_name_or_schema_is_rejected(
     run: Upgrade, project: Project, bootstrapped: Cluster, options: str, table: str
 ) -> None:
     project.configure(options, before=MAKE_SCHEMA)
@@ -100,7 +96,7 @@ THEIRS = "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_v
     ],
     ids=["of another application", "that may not be read", "of another form"],
 )
-def test_a_version_table_of_somebody_else_is_not_taken_for_ours(
+def test_a_version_table_of_another_project_is_not_used(
     run: Upgrade, project: Project, bootstrapped: Cluster, foreign: str
 ) -> None:
     bootstrapped.admin(foreign)
@@ -133,7 +129,7 @@ def test_hundreds_of_revisions_are_applied_once_each_over_several_invocations(
     assert bootstrapped.admin("SELECT count(*), count(DISTINCT id) FROM t") == [(MANY - 1, MANY - 1)]
 
 
-def test_every_id_that_synth_allows_is_recorded(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_every_revision_id_that_synth_allows_is_recorded(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     for revision in ("é" * 32, "a b", "100%", "%(x)s", 'a"b', "a\\b", "a..b", "a,b", "HEAD", "0", "None"):
         project.add(revision, "SELECT 1")
         assert run(project).applied[-1:] == (revision,)
@@ -142,16 +138,16 @@ def test_every_id_that_synth_allows_is_recorded(run: Upgrade, project: Project, 
     assert AlembicProject.read(project.folder).revisions == tuple(project.revisions)
 
 
-def test_env_is_run_about_once_for_each_revision(run: Upgrade, project: Project, tmp_path: Path) -> None:
+def test_env_runs_about_once_for_each_revision(run: Upgrade, project: Project, tmp_path: Path) -> None:
     log = tmp_path / "runs"
     project.configure(before=f"with open({str(log)!r}, 'a') as log:\n    log.write('run\\n')")
     for number in range(2, 21):
         project.add(f"r{number}", f"INSERT INTO t VALUES ({number})")
     run(project)
-    assert len(log.read_text().splitlines()) <= 20 + 2  # it looks first, and once more at the end
+    assert len(log.read_text().splitlines()) <= 20 + 2  # and once before and after them
 
 
-def test_labelled_branches_are_merged_long_after_they_parted(
+def test_labelled_branches_are_merged_many_revisions_after_their_start(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("e1", "ALTER TABLE t ADD e1 int", down="r1", label="expand")
@@ -165,7 +161,7 @@ def test_labelled_branches_are_merged_long_after_they_parted(
     assert run(project).decision is Decision.NOTHING
 
 
-def test_a_history_with_two_beginnings_is_applied_across_their_dependency(
+def test_a_history_with_two_bases_is_applied_in_the_order_of_their_dependency(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("other1", "ALTER TABLE t ADD other1 int", down=(), depends_on="r1", label="other")
@@ -176,7 +172,7 @@ def test_a_history_with_two_beginnings_is_applied_across_their_dependency(
     assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("merged",)]
 
 
-def test_an_upgrade_that_was_cut_off_between_branches_goes_on_there(run: Upgrade, project: Project) -> None:
+def test_an_upgrade_continues_between_the_branches_at_which_it_stopped(run: Upgrade, project: Project) -> None:
     project.add("a1", "ALTER TABLE t ADD a1 int", down="r1", label="a")
     project.add("b1", "ALTER TABLE t ADD b1 int", down="r1", label="b")
     project.add("b2", "ALTER TABLE t ADD b2 int", down="b1", depends_on="a1")
@@ -243,9 +239,8 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     assert history.revisions == ("r1", "r2")
     (project.folder / MANIFEST).write_text(history.manifest())
     monkeypatch.chdir(project.folder)  # where a function runs
-    connect = partial(bootstrapped.connect_with_token, "migrator")
     request = UpgradeRequest(history.migrations_digest, history.revisions)
-    assert upgrade(UpgradeContext(request, project.folder, connect, Deadline.after(60))).applied == ("r1", "r2")
+    assert run_upgrade(as_migrator(bootstrapped), project.folder, request).applied == ("r1", "r2")
 
 
 # What revisions do on their connection, as well-known projects have it

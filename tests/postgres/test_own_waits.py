@@ -1,16 +1,11 @@
-"""A run ends at its deadline, whatever a revision does to the limits, and does not wait for a lock of its own."""
-
-from functools import partial
+"""Upgrades end at their deadline, also if a revision removes the limits or waits for a lock of its own session."""
 
 import pytest
 
 from migrator.errors import UpgradeError
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import UpgradeContext
-from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
-from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
+from tests.postgres.upgrades import Upgrade, as_migrator, columns, recorded, refusal, run_upgrade
 
 OWN_LOCKS = {
     "a table read on a second connection": "op.execute('ALTER TABLE t ADD z int')\n"
@@ -40,14 +35,14 @@ def test_a_revision_that_waits_for_its_own_lock_fails_at_once(
     assert bootstrapped.admin(held) == [(0,)]
 
 
-def test_that_wait_is_not_mistaken_for_a_table_in_use(project: Project, bootstrapped: Cluster) -> None:
+def test_a_wait_for_its_own_lock_is_not_tried_again_as_a_busy_table_is(project: Project, bootstrapped: Cluster) -> None:
     project.add("r2", body=OWN_LOCKS["a table read on a second connection"])
-    connect = partial(bootstrapped.connect_with_token, "migrator", options="-c lock_timeout=1s")
+    connect = as_migrator(bootstrapped, options="-c lock_timeout=1s")
     with pytest.raises(UpgradeError, match="revision r2 failed: it waits on one connection"):
-        upgrade(UpgradeContext(project.request(), project.folder, connect, Deadline.after(60)))
+        run_upgrade(connect, project.folder, project.request())
 
 
-def test_a_revision_may_wait_for_a_lock_that_another_thread_of_it_releases(
+def test_a_revision_may_wait_for_a_lock_that_another_of_its_threads_releases(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add(
@@ -91,12 +86,12 @@ def test_a_statement_ends_at_the_deadline_even_if_the_revision_removes_the_limit
 
 
 @pytest.mark.parametrize("set_limit", ["SET", "SET LOCAL"])
-def test_a_shorter_limit_of_a_revision_holds(run: Upgrade, project: Project, set_limit: str) -> None:
+def test_a_shorter_statement_timeout_of_a_revision_applies(run: Upgrade, project: Project, set_limit: str) -> None:
     project.add("r2", f"{set_limit} statement_timeout = '50ms'", "SELECT 1", "SELECT pg_sleep(60)")
     assert refusal(run, project) == "revision r2 failed: 57014: canceling statement due to statement timeout"
 
 
-def test_a_limit_that_a_savepoint_has_taken_back_is_set_again(run: Upgrade, project: Project) -> None:
+def test_a_statement_timeout_that_a_savepoint_has_rolled_back_is_set_again(run: Upgrade, project: Project) -> None:
     run(project)
     project.add(
         "r2",
@@ -113,7 +108,7 @@ assert limit.total_seconds() < 1.6, limit""",
     assert run(project, seconds=2).complete
 
 
-def test_the_limit_costs_no_round_trip_for_each_statement(
+def test_the_statement_timeout_is_not_set_for_each_statement(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     # In autocommit, each statement is a transaction, which the server counts at the end of the session.

@@ -1,4 +1,4 @@
-"""The role setup in a database where the migrator and the owner have planted objects for the master to execute."""
+"""The role setup in a database with objects that the migrator or the owner created for the master to execute."""
 
 from contextlib import closing
 
@@ -50,7 +50,7 @@ def run_probes(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("role", ["migrator", "app_owner"])
-def test_the_role_setup_executes_nothing_that_a_weaker_role_has_planted(cluster: Cluster, role: str) -> None:
+def test_the_role_setup_executes_no_code_that_a_weaker_role_has_planted(cluster: Cluster, role: str) -> None:
     set_up_roles(cluster)
     set_up_again(cluster)
     without_plants = privileges(cluster)
@@ -59,7 +59,7 @@ def test_the_role_setup_executes_nothing_that_a_weaker_role_has_planted(cluster:
     with closing(cluster.connect_with_token("migrator")) as planter:
         run(planter, f"SET ROLE {role}")
         plant_everything(planter)
-        # A search path that the administrator has set makes it worse: even exact copies of functions would be found.
+        # With this search path of the administrator, exact copies of PostgreSQL's functions would be executed too.
         cluster.admin(f"ALTER ROLE {SETTINGS.master_username} SET search_path = {PUBLIC_FIRST}")
         try:
             set_up_again(cluster)
@@ -71,7 +71,7 @@ def test_the_role_setup_executes_nothing_that_a_weaker_role_has_planted(cluster:
     assert executed(cluster) == sorted(plant.name for plant in PLANTS if plant.probe)
 
 
-def test_event_triggers_of_the_administrator_see_nothing_that_was_planted(cluster: Cluster) -> None:
+def test_event_triggers_of_the_administrator_execute_no_planted_code(cluster: Cluster) -> None:
     set_up_roles(cluster)
     with closing(cluster.connect_with_token("migrator")) as planter:
         run(planter, "CREATE FUNCTION public.planted() RETURNS bool LANGUAGE sql AS 'SELECT true'")
@@ -89,7 +89,9 @@ def test_event_triggers_of_the_administrator_see_nothing_that_was_planted(cluste
     set_up_again(cluster)
 
 
-def test_weaker_roles_cannot_change_the_sessions_of_others_nor_forge_the_mark(cluster: Cluster) -> None:
+def test_weaker_roles_cannot_change_sessions_of_other_roles_or_forge_the_mark_of_managed_roles(
+    cluster: Cluster,
+) -> None:
     set_up_roles(cluster)
     cluster.admin("CREATE ROLE reporter")
     for login, role in (("migrator", "migrator"), ("migrator", "app_owner"), ("querier", "querier")):

@@ -1,4 +1,4 @@
-"""The querier writes each day once, gives up on a locked table in time, and leaves no session behind."""
+"""The querier: it writes each day once, fails on a locked table before its timeout, and closes its sessions."""
 
 import datetime as dt
 import json
@@ -24,14 +24,14 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.usefixtures("at_head")
 
 DAY = dt.date(2026, 11, 20)
-LATE = {"time": "2026-11-20T23:59:30Z"}  # whenever it is retried, its day is over
+LATE = {"time": "2026-11-20T23:59:30Z"}  # a retry comes on the next day
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'querier'"
 WAITING = SESSIONS + " AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture(autouse=True)
 def function(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the environment that of the function."""
+    """Set the environment of the function."""
     for name, value in bootstrapped.environ("querier").items():
         monkeypatch.setenv(name, value)
 
@@ -53,7 +53,7 @@ def locked(cluster: Cluster, mode: str) -> Iterator[Connection]:
         yield owner
 
 
-def test_a_second_run_for_a_day_writes_nothing_and_answers_with_the_row(
+def test_a_second_run_for_a_day_writes_no_row_and_returns_the_existing_row(
     bootstrapped: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke(LATE) == {"id": 1, "query_date": "2026-11-20", "written": True}
@@ -76,17 +76,17 @@ def test_an_empty_event_writes_the_current_day_once(bootstrapped: Cluster) -> No
     invoke({"time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")})
     ((_, date), *others) = rows(bootstrapped)
     assert date in (before, dt.datetime.now(dt.UTC).date())
-    assert not others or date == before  # midnight came in between
+    assert not others or date == before  # midnight may fall between the two
 
 
-def test_rows_from_before_do_not_stop_a_day_from_being_written(bootstrapped: Cluster) -> None:
+def test_a_day_is_written_if_rows_of_other_days_exist(bootstrapped: Cluster) -> None:
     bootstrapped.admin("INSERT INTO queries (query_date) VALUES (NULL), ('2026-11-19'), ('2026-11-19'), (NULL)")
     assert invoke({"time": "2026-11-19"}) == {"id": 2, "query_date": "2026-11-19", "written": False}
     assert invoke({"time": "2026-11-20"}) == {"id": 5, "query_date": "2026-11-20", "written": True}
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
-def test_runs_at_the_same_moment_write_one_row(bootstrapped: Cluster, isolation: str) -> None:
+def test_concurrent_runs_for_a_day_write_one_row(bootstrapped: Cluster, isolation: str) -> None:
     """The first run waits for the table, and the others have begun before its row exists."""
     bootstrapped.admin(f"ALTER ROLE querier SET default_transaction_isolation = '{isolation}'")
     runs = 4
@@ -112,7 +112,7 @@ def test_runs_for_different_days_do_not_wait_for_each_other(bootstrapped: Cluste
 
 
 @pytest.mark.parametrize("mode", ["ACCESS EXCLUSIVE", "SHARE"])
-def test_a_locked_table_fails_the_run_in_time_and_a_retry_writes_the_row(
+def test_a_run_on_a_locked_table_fails_before_its_timeout_and_a_retry_writes_the_row(
     bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     monkeypatch.setattr(limits, "LOCK_TIMEOUT_SECONDS", 0.2)
@@ -124,7 +124,7 @@ def test_a_locked_table_fails_the_run_in_time_and_a_retry_writes_the_row(
     assert rows(bootstrapped) == [(1, DAY)]
 
 
-def test_a_statement_that_takes_too_long_fails_the_run_in_time(
+def test_a_run_with_a_slow_statement_fails_before_its_timeout(
     bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "STATEMENT_TIMEOUT_SECONDS", 0.2)

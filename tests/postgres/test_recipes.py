@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +20,7 @@ from migrator.errors import UpgradeError
 from migrator.events import RolesRequest
 from migrator.roles import reconcile
 from migrator.settings import UpgradeSettings
-from migrator.upgrade import upgrade
-from migrator.upgrade_context import Outcome, UpgradeContext
+from migrator.upgrade_context import Outcome
 from rds_iam.deadline import Deadline
 from review.history import History
 from review.linting.lint import lint
@@ -32,6 +30,7 @@ from tests.postgres.recipes import BASE, RECIPES
 from tests.postgres.scenarios import FILL, NAIVE, OLD, SCENARIOS, SCHEMA
 from tests.postgres.servers import SETTINGS, Cluster
 from tests.postgres.traffic import traffic, watched
+from tests.postgres.upgrades import as_migrator, run_upgrade
 
 MANY, FEW = 200_000, 1_000
 BATCH = 5_000
@@ -92,8 +91,7 @@ def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Out
     """Upgrade as the migrator does: by token, and with its settings of the session."""
     session = UpgradeSettings(lock_timeout).server_settings()
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
-    connect = partial(cluster.connect_with_token, "migrator", options=options)
-    return upgrade(UpgradeContext(project.request(), project.folder, connect, Deadline.after(60)))
+    return run_upgrade(as_migrator(cluster, options=options), project.folder, project.request())
 
 
 @contextmanager

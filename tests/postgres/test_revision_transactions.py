@@ -1,4 +1,4 @@
-"""A revision is recorded if and only if its work was committed, however it handles its transactions and its errors."""
+"""Transactions and errors in revisions: a revision is recorded if and only if its changes are committed."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_a_revision_that_rolls_back_its_own_work_fails_and_is_not_recorded(
             assert columns(bootstrapped) == ["id"]
 
 
-# Each adds its own column, {0}.
+# Each body adds the column {0}.
 APPLIED = {
     "begin_nested": "try:\n    with op.get_bind().begin_nested():\n        op.execute('SELECT 1/0')\n"
     "except sa.exc.DBAPIError:\n    op.execute('ALTER TABLE t ADD {0} int')",
@@ -98,7 +98,7 @@ APPLIED = {
 
 
 @both_modes
-def test_what_alembic_applies_is_applied_and_recorded(
+def test_a_revision_that_alembic_applies_is_applied_and_recorded(
     run: Upgrade, project: Project, bootstrapped: Cluster, per_migration: bool
 ) -> None:
     project.configure(f"transaction_per_migration={per_migration}")
@@ -134,7 +134,7 @@ def test_a_revision_that_continues_after_an_error_fails_with_that_error(run: Upg
     )
 
 
-def test_a_constraint_that_fails_at_the_commit_leaves_nothing_behind(
+def test_a_revision_whose_commit_fails_is_rolled_back_and_not_recorded(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2", "ALTER TABLE t ADD z int UNIQUE DEFERRABLE INITIALLY DEFERRED")
@@ -144,7 +144,7 @@ def test_a_constraint_that_fails_at_the_commit_leaves_nothing_behind(
     assert bootstrapped.admin("SELECT count(*) FROM t") == [(0,)]
 
 
-def test_an_env_that_swallows_the_error_of_a_revision_does_not_hide_it(
+def test_the_error_of_a_revision_is_reported_if_env_suppresses_it(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     env = project.folder / "scripts/env.py"

@@ -1,4 +1,4 @@
-"""The role bootstrap against a real server, as a master user that is no superuser; grants are proved by using them."""
+"""The role setup on a server, by a master user that is not a superuser. Tests use the privileges that it grants."""
 
 from contextlib import closing
 
@@ -14,7 +14,7 @@ from tests.postgres.servers import Cluster
 
 @pytest.fixture
 def cluster(any_version: Cluster) -> Cluster:
-    """Return a cluster of each supported version, with an empty database and without our roles."""
+    """Return a cluster of each supported version, with an empty database and without roles of other tests."""
     any_version.reset()
     return any_version
 
@@ -50,7 +50,7 @@ def test_a_user_may_do_what_the_owner_grants_and_nothing_else(cluster: Cluster) 
                 run(querier, statement)
 
 
-def test_nobody_logs_in_as_the_owner(cluster: Cluster) -> None:
+def test_the_owner_cannot_log_in(cluster: Cluster) -> None:
     set_up_roles(cluster)
     with pytest.raises(psycopg2.OperationalError, match=r"not permitted to log in|authentication failed"):
         cluster.connect_with_token("app_owner")
@@ -64,7 +64,7 @@ def test_a_login_has_no_password(cluster: Cluster, login: str) -> None:
         cluster.connect(login, password="guess")
 
 
-def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
+def test_a_second_role_setup_does_not_change_the_catalogs(cluster: Cluster) -> None:
     set_up_roles(cluster)
     before = catalog(cluster)
     set_up_roles(cluster, old=REQUEST)
@@ -72,7 +72,7 @@ def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
     assert catalog(cluster) == before
 
 
-def test_what_somebody_changed_by_hand_is_mended(cluster: Cluster) -> None:
+def test_the_role_setup_reverts_manual_changes_of_its_roles(cluster: Cluster) -> None:
     set_up_roles(cluster)
     before = catalog(cluster)
     with cluster.connect_as_master() as master:
@@ -106,7 +106,7 @@ def test_memberships_with_other_options_are_repaired(cluster: Cluster) -> None:
         run(migrator, "CREATE TABLE t (id int)")
 
 
-def test_a_password_set_by_hand_is_removed(cluster: Cluster) -> None:
+def test_the_role_setup_removes_a_password_of_its_roles(cluster: Cluster) -> None:
     set_up_roles(cluster)
     with cluster.connect_as_master() as master:
         run(master, "ALTER ROLE querier PASSWORD 'by hand'")
@@ -120,9 +120,9 @@ def test_the_master_keeps_its_password_login(cluster: Cluster) -> None:
         assert run(master, "SELECT pg_has_role(current_user, 'rds_iam', 'USAGE')") == [(False,)]
 
 
-def test_a_bootstrap_that_would_lock_the_master_out_is_refused_and_changes_nothing(cluster: Cluster) -> None:
+def test_a_role_setup_that_would_prevent_the_login_of_the_master_is_rejected_without_a_change(cluster: Cluster) -> None:
     set_up_roles(cluster)
-    # The owner becomes a login, of which the master is then a member with all rights.
+    # The owner would become a login role, of which the master is a member.
     with cluster.connect_as_master() as master:
         run(master, "GRANT app_owner TO CURRENT_USER")
     before = catalog(cluster)
@@ -131,7 +131,7 @@ def test_a_bootstrap_that_would_lock_the_master_out_is_refused_and_changes_nothi
     assert catalog(cluster) == before
 
 
-def test_a_new_user_is_added_and_one_that_left_is_locked_out(cluster: Cluster) -> None:
+def test_a_new_user_can_log_in_and_a_removed_user_cannot(cluster: Cluster) -> None:
     set_up_roles(cluster)
     newer = RolesRequest("app_owner", "migrator", ("reporter",))
     set_up_roles(cluster, newer, old=REQUEST)
@@ -144,7 +144,7 @@ def test_a_new_user_is_added_and_one_that_left_is_locked_out(cluster: Cluster) -
         cluster.connect_with_token("reporter")
 
 
-def test_another_migrator_takes_over_what_the_first_one_made(cluster: Cluster) -> None:
+def test_a_new_migrator_may_change_the_tables_of_the_old_migrator(cluster: Cluster) -> None:
     set_up_roles(cluster)
     with closing(cluster.connect_with_token("migrator")) as migrator:
         run(migrator, "CREATE TABLE t (id int)")
@@ -155,7 +155,7 @@ def test_another_migrator_takes_over_what_the_first_one_made(cluster: Cluster) -
         cluster.connect_with_token("migrator")
 
 
-def test_another_owner_gets_everything_and_gives_it_back_on_a_rollback(cluster: Cluster) -> None:
+def test_a_new_owner_gets_all_tables_and_a_rollback_returns_them(cluster: Cluster) -> None:
     set_up_roles(cluster)
     with closing(cluster.connect_with_token("migrator")) as migrator:
         run(migrator, "CREATE TABLE t (id int)")
@@ -170,7 +170,7 @@ def test_another_owner_gets_everything_and_gives_it_back_on_a_rollback(cluster: 
         run(migrator, "ALTER TABLE t DROP name")
 
 
-def test_a_migrator_may_become_a_user_and_back(cluster: Cluster) -> None:
+def test_the_role_of_a_migrator_may_become_a_user_and_a_migrator_again(cluster: Cluster) -> None:
     set_up_roles(cluster)
     swapped = RolesRequest("app_owner", "querier", ("migrator",))
     set_up_roles(cluster, swapped, old=REQUEST)
@@ -183,7 +183,7 @@ def test_a_migrator_may_become_a_user_and_back(cluster: Cluster) -> None:
     assert catalog(cluster) == before
 
 
-def test_names_that_need_quotes_are_quoted(cluster: Cluster) -> None:
+def test_role_names_that_need_quotes_are_quoted(cluster: Cluster) -> None:
     odd = RolesRequest('app "owner"', "Migrator-1", ("qu'erier; DROP",))
     set_up_roles(cluster, odd)
     with closing(cluster.connect_with_token("Migrator-1")) as migrator:
@@ -191,7 +191,7 @@ def test_names_that_need_quotes_are_quoted(cluster: Cluster) -> None:
     cluster.connect_with_token("qu'erier; DROP").close()
 
 
-def test_a_failure_in_the_middle_leaves_nothing_behind(cluster: Cluster) -> None:
+def test_a_failed_role_setup_does_not_change_the_catalogs(cluster: Cluster) -> None:
     before = catalog(cluster)
     broken = RolesRequest("app_owner", "migrator", ("postgres",))  # the master itself: it would lose its password
     with pytest.raises((RolesError, psycopg2.Error)):
@@ -199,7 +199,7 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(cluster: Cluster) -> None
     assert catalog(cluster) == before
 
 
-def test_the_rollback_of_a_bootstrap_that_never_got_through_succeeds(cluster: Cluster) -> None:
+def test_the_rollback_of_a_failed_first_role_setup_succeeds(cluster: Cluster) -> None:
     set_up_roles(cluster)
     before = catalog(cluster)
     set_up_roles(cluster, old=RolesRequest("never_owner", "never_migrator", ("never_user",)))

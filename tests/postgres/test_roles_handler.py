@@ -1,4 +1,4 @@
-"""The handler of the role setup as Lambda calls it: environment and event in, answer or exception out."""
+"""The handler of the role setup, called as Lambda calls it."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 @pytest.fixture
 def bootstrap(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, aws: FakeAws) -> Iterator[Cluster]:
-    """Return a database without roles, and make the environment that of the role setup."""
+    """Return a database without roles, and set the environment of the role setup."""
     become(monkeypatch, cluster, SETTINGS.master_username)
     monkeypatch.setenv("MASTER_SECRET_ARN", "arn:secret")
     yield cluster
@@ -68,12 +68,12 @@ def roles_event(kind: str = "Create", **properties: object) -> dict[str, object]
     return event | ({"OldResourceProperties": OWNER} if kind == "Update" else {})
 
 
-def test_the_bootstrap_makes_the_roles(bootstrap: Cluster) -> None:
+def test_the_role_setup_creates_the_roles(bootstrap: Cluster) -> None:
     assert roles_handler.handler(roles_event(), Context()) == {"PhysicalResourceId": "database-roles"}
     bootstrap.connect_with_token("migrator").close()
 
 
-def test_the_bootstrap_converges_on_an_update(bootstrap: Cluster) -> None:
+def test_the_role_setup_reconciles_the_roles_on_an_update(bootstrap: Cluster) -> None:
     roles_handler.handler(roles_event(), Context())
     roles_handler.handler(roles_event("Update", Users=["reporter"]), Context())
     bootstrap.connect_with_token("reporter").close()
@@ -81,7 +81,7 @@ def test_the_bootstrap_converges_on_an_update(bootstrap: Cluster) -> None:
         bootstrap.connect_with_token("querier")
 
 
-def test_a_deployment_that_only_asks_to_run_again_repairs_a_revoked_login(bootstrap: Cluster) -> None:
+def test_a_deployment_with_another_value_of_rerun_repairs_a_revoked_login(bootstrap: Cluster) -> None:
     roles_handler.handler(roles_event(), Context())
     with bootstrap.connect_as_master() as master, master, master.cursor() as cursor:
         cursor.execute("REVOKE rds_iam FROM migrator")
@@ -90,7 +90,7 @@ def test_a_deployment_that_only_asks_to_run_again_repairs_a_revoked_login(bootst
 
 
 @pytest.mark.parametrize(("old_name", "keeps_login"), [("app", False), ("old", True)])
-def test_roles_that_left_the_list_lose_their_login_unless_the_database_is_another_one(
+def test_removed_roles_lose_their_login_unless_the_database_is_another_one(
     bootstrap: Cluster, old_name: str, keeps_login: bool
 ) -> None:
     roles_handler.handler(roles_event(Users=["querier", "reporter"]), Context())
@@ -100,7 +100,7 @@ def test_roles_that_left_the_list_lose_their_login_unless_the_database_is_anothe
     assert bootstrap.admin("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'reporter'") == [(keeps_login,)]
 
 
-def test_the_option_to_leave_public_alone_is_read(bootstrap: Cluster) -> None:
+def test_the_option_that_keeps_the_privileges_of_public_is_read(bootstrap: Cluster) -> None:
     roles_handler.handler(roles_event(RevokePublic="false"), Context())
     assert bootstrap.admin("SELECT has_database_privilege('public', 'app', 'CONNECT')") == [(True,)]
 
@@ -132,13 +132,13 @@ def test_the_masters_session_starts_with_a_pinned_search_path(bootstrap: Cluster
     bootstrap.connect_with_token("reporter").close()
 
 
-def test_the_bootstrap_gets_in_by_token_where_the_master_has_no_password_login(bootstrap: Cluster) -> None:
+def test_the_role_setup_logs_in_with_a_token_if_the_master_has_no_password_login(bootstrap: Cluster) -> None:
     bootstrap.admin(f"GRANT rds_iam TO {SETTINGS.master_username} WITH INHERIT TRUE")
     roles_handler.handler(roles_event(), Context())
     bootstrap.connect_with_token("migrator").close()
 
 
-def test_a_rollback_from_malformed_properties_succeeds(bootstrap: Cluster) -> None:
+def test_a_rollback_of_the_role_setup_from_malformed_properties_succeeds(bootstrap: Cluster) -> None:
     event = roles_event("Update") | {"OldResourceProperties": {"Owner": "pg_owner"}}
     assert roles_handler.handler(event, Context()) == {"PhysicalResourceId": "database-roles"}
 
@@ -157,7 +157,9 @@ def rolling_back(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("rolling_back")
-def test_a_rollback_restores_the_roles_where_it_can(bootstrap: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rollback_restores_the_roles_if_the_database_is_available(
+    bootstrap: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
     roles_handler.handler(roles_event(Users=["reporter"]), Context())
     event = roles_event("Update") | {"OldResourceProperties": OWNER | {"Users": ["reporter"]}}
     roles_handler.handler(event, Context())
@@ -176,7 +178,7 @@ ACCIDENTS = {
 
 @pytest.mark.usefixtures("rolling_back")
 @pytest.mark.parametrize("accident", ACCIDENTS.values(), ids=ACCIDENTS)
-def test_a_rollback_succeeds_with_a_warning_and_a_metric_whatever_has_happened_to_the_database(
+def test_a_rollback_of_the_role_setup_succeeds_with_a_warning_and_a_metric_after_any_accident(
     bootstrap: Cluster,
     aws: FakeAws,
     monkeypatch: pytest.MonkeyPatch,
@@ -195,7 +197,9 @@ def test_a_rollback_succeeds_with_a_warning_and_a_metric_whatever_has_happened_t
 
 
 @pytest.mark.usefixtures("rolling_back")
-def test_a_rollback_does_not_wait_for_another_session(bootstrap: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rollback_of_the_role_setup_does_not_wait_for_another_session(
+    bootstrap: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
     roles_handler.handler(roles_event(), Context())
     with bootstrap.connect_as_master() as other, other, other.cursor() as cursor:
         cursor.execute("ALTER ROLE migrator CONNECTION LIMIT 7")
@@ -203,7 +207,7 @@ def test_a_rollback_does_not_wait_for_another_session(bootstrap: Cluster, capsys
     assert metrics_in(capsys.readouterr().out) == {"RollbackWithoutDatabase": 1}
 
 
-def test_an_update_that_is_not_a_rollback_fails_when_the_database_cannot_be_reached(
+def test_an_update_of_the_roles_fails_if_the_database_is_unreachable(
     bootstrap: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roles_handler.handler(roles_event(), Context())
@@ -212,14 +216,14 @@ def test_an_update_that_is_not_a_rollback_fails_when_the_database_cannot_be_reac
         roles_handler.handler(roles_event("Update"), Context())
 
 
-def test_a_deleted_bootstrap_leaves_the_roles(bootstrap: Cluster) -> None:
+def test_a_delete_of_the_role_setup_does_not_change_the_roles(bootstrap: Cluster) -> None:
     roles_handler.handler(roles_event(), Context())
     assert roles_handler.handler(roles_event("Delete"), Context()) == {"PhysicalResourceId": "database-roles"}
     bootstrap.connect_with_token("migrator").close()
 
 
 @pytest.mark.usefixtures("without_policy")
-def test_a_bootstrap_with_neither_password_nor_token_fails(bootstrap: Cluster, aws: FakeAws) -> None:
+def test_the_role_setup_fails_without_password_and_token(bootstrap: Cluster, aws: FakeAws) -> None:
     aws.password = "wrong"
     with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
         roles_handler.handler(roles_event(), Context())

@@ -1,4 +1,4 @@
-"""Roles that the role setup did not create: they stay as they were, whatever is deployed and rolled back."""
+"""Roles that the role setup did not create: deployments and rollbacks do not change them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.postgres.role_setup import REQUEST, catalog, run, set_up_roles
 from tests.postgres.servers import Cluster
 
 WITH_REPORTER = RolesRequest("app_owner", "migrator", ("querier", "reporter"))
-# Each as the master user creates it.
+# The statements of the master user that create each role.
 STATEMENTS = {
     "with a password": ["CREATE ROLE reporter LOGIN CREATEDB PASSWORD 'by hand' VALID UNTIL '2040-01-01'"],
     "without a login": ["CREATE ROLE reporter"],
@@ -35,7 +35,7 @@ def reporter(cluster: Cluster) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("statements", "wanted"),
+    ("statements", "roles"),
     [
         *((statements, WITH_REPORTER) for statements in STATEMENTS.values()),
         (STATEMENTS["with a password"], RolesRequest("reporter", "migrator", ("querier",))),
@@ -44,20 +44,20 @@ def reporter(cluster: Cluster) -> list[tuple[object, ...]]:
     ids=[*(f"a user {kind}" for kind in STATEMENTS), "as the owner", "as the migrator"],
 )
 def test_a_deployment_that_names_a_role_of_others_fails_and_rolls_back_without_a_change(
-    cluster: Cluster, statements: list[str], wanted: RolesRequest
+    cluster: Cluster, statements: list[str], roles: RolesRequest
 ) -> None:
     set_up_roles(cluster)
     with cluster.connect_as_master() as master:
         run(master, *statements)
     before, role = catalog(cluster), reporter(cluster)
     with pytest.raises(RolesError, match=r"role names must be .*\(got 'reporter'\): choose another name"):
-        set_up_roles(cluster, wanted, old=REQUEST)
+        set_up_roles(cluster, roles, old=REQUEST)
     assert (catalog(cluster), reporter(cluster)) == (before, role)
-    set_up_roles(cluster, REQUEST, old=wanted)
+    set_up_roles(cluster, REQUEST, old=roles)
     assert (catalog(cluster), reporter(cluster)) == (before, role)
 
 
-def test_a_user_that_logs_in_by_token_already_is_taken_as_it_is(cluster: Cluster) -> None:
+def test_an_existing_user_that_logs_in_by_token_is_accepted_unchanged(cluster: Cluster) -> None:
     set_up_roles(cluster)
     with cluster.connect_as_master() as master:
         run(master, *LOGIN_BY_TOKEN)
@@ -68,31 +68,31 @@ def test_a_user_that_logs_in_by_token_already_is_taken_as_it_is(cluster: Cluster
     assert reporter(cluster) == role
 
 
-@pytest.mark.parametrize("wanted", [RolesRequest("reporter", "migrator"), RolesRequest("app_owner", "reporter")])
+@pytest.mark.parametrize("roles", [RolesRequest("reporter", "migrator"), RolesRequest("app_owner", "reporter")])
 def test_a_role_of_others_that_logs_in_by_token_cannot_be_owner_or_migrator(
-    cluster: Cluster, wanted: RolesRequest
+    cluster: Cluster, roles: RolesRequest
 ) -> None:
     set_up_roles(cluster)
     with cluster.connect_as_master() as master:
         run(master, *LOGIN_BY_TOKEN)
     with pytest.raises(RolesError, match="got 'reporter'"):
-        set_up_roles(cluster, wanted, old=REQUEST)
+        set_up_roles(cluster, roles, old=REQUEST)
 
 
-def test_the_error_names_every_role_and_the_statements_that_hand_them_over(cluster: Cluster) -> None:
+def test_the_error_names_each_role_of_others_and_the_statements_that_hand_it_over(cluster: Cluster) -> None:
     with cluster.connect_as_master() as master:
         run(master, 'CREATE ROLE "app ""owner"', "CREATE ROLE reporter LOGIN PASSWORD 'by hand'")
-    wanted = RolesRequest('app "owner', "migrator", ("reporter",))
+    roles = RolesRequest('app "owner', "migrator", ("reporter",))
     with pytest.raises(RolesError, match=r"""got 'app "owner', 'reporter'""") as error:
-        set_up_roles(cluster, wanted)
+        set_up_roles(cluster, roles)
     statements = str(error.value).rpartition("by password: ")[2]
     with cluster.connect_as_master() as master:
         run(master, statements)
-    set_up_roles(cluster, wanted)
+    set_up_roles(cluster, roles)
     cluster.connect_with_token("reporter").close()
 
 
-def test_the_mark_may_be_followed_by_a_text_which_stays(cluster: Cluster) -> None:
+def test_a_text_after_the_mark_of_a_managed_role_is_kept(cluster: Cluster) -> None:
     comment = "Managed by Custom::DatabaseRoles; asks: team blue"
     with cluster.connect_as_master() as master:
         run(master, "CREATE ROLE querier", f"COMMENT ON ROLE querier IS '{comment}'")
@@ -101,7 +101,7 @@ def test_the_mark_may_be_followed_by_a_text_which_stays(cluster: Cluster) -> Non
     assert cluster.admin("SELECT shobj_description('querier'::regrole, 'pg_authid')") == [(comment,)]
 
 
-def test_roles_that_another_database_uses_keep_their_login_there(cluster: Cluster, database: str) -> None:
+def test_removed_roles_keep_their_login_if_another_database_uses_them(cluster: Cluster, database: str) -> None:
     everything = RolesRequest("app_owner", "migrator", ("querier", "reporter"))
     set_up_roles(cluster, everything)
     cluster.admin(f"GRANT CONNECT ON DATABASE {database} TO app_owner, migrator, querier")
@@ -115,7 +115,7 @@ def test_roles_that_another_database_uses_keep_their_login_there(cluster: Cluste
     assert cluster.admin(allowed) == []
 
 
-def test_public_keeps_its_privileges_where_the_option_is_off(cluster: Cluster) -> None:
+def test_public_keeps_its_privileges_if_the_option_is_off(cluster: Cluster) -> None:
     cluster.admin("GRANT CREATE ON SCHEMA public TO PUBLIC")
     everybody = """
     SELECT has_database_privilege('public', current_database(), 'CONNECT'),

@@ -1,4 +1,4 @@
-"""Settings of a session end with the revision that made them, and do not keep the revision from being recorded."""
+"""Settings of a session: they end with their revision, and do not prevent the record of the revision."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ from tests.postgres.projects import Project
 from tests.postgres.servers import SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
 
-# What one revision may leave behind on its session, and what another one reads there.
+# A setting that a revision leaves on its session, and its value in the next revision.
 LEFT = {
     "SET": ("op.execute('SET work_mem = 64')", "current_setting('work_mem')"),
     "set_config": ("op.execute(\"SELECT set_config('work_mem', '64', false)\")", "current_setting('work_mem')"),
@@ -45,7 +45,9 @@ op.execute(sa.text("INSERT INTO seen VALUES (:row)").bindparams(row=repr((*row, 
 """
 
 
-def test_no_setting_reaches_the_next_revision(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_no_setting_of_a_session_reaches_the_next_revision(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
     read = READ.format(values=", ".join(value for _, value in LEFT.values()))
     project.add("seen", "CREATE TABLE seen (row text)")
     project.add("before", body=read)
@@ -66,7 +68,7 @@ def test_no_setting_reaches_the_next_revision(run: Upgrade, project: Project, bo
     "statement",
     ["SET search_path = ''", "SET LOCAL search_path = nowhere", "SET ROLE querier", "SET LOCAL ROLE querier"],
 )
-def test_a_revision_is_recorded_whatever_it_sets(
+def test_a_revision_is_recorded_after_any_setting(
     run: Upgrade, project: Project, bootstrapped: Cluster, statement: str
 ) -> None:
     bootstrapped.admin("GRANT querier TO migrator")

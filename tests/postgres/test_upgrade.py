@@ -1,4 +1,4 @@
-"""Upgrades against a real server, as the role that the bootstrap makes; the deeper faults are elsewhere."""
+"""Upgrades with a login of the role setup."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bo
     ]
 
 
-def test_a_database_at_head_is_not_touched(run: Upgrade, project: Project) -> None:
+def test_a_database_at_head_is_not_changed(run: Upgrade, project: Project) -> None:
     run(project)
     outcome = run(project)
     assert (outcome.decision, outcome.applied, outcome.heads) == (Decision.NOTHING, (), frozenset({"r1"}))
@@ -50,7 +50,7 @@ def test_only_the_new_revision_is_applied(run: Upgrade, project: Project, bootst
     assert heads(bootstrapped) == {"r2"}
 
 
-def test_a_failed_revision_leaves_no_trace_and_those_before_it_stay(
+def test_a_failed_revision_is_rolled_back_and_the_revisions_before_it_are_kept(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
@@ -62,7 +62,9 @@ def test_a_failed_revision_leaves_no_trace_and_those_before_it_stay(
     assert columns(bootstrapped) == ["id", "name"]
 
 
-def test_the_next_run_goes_on_from_there(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_the_upgrade_after_a_failed_one_continues_at_the_failed_revision(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
     project.add("r2", "ALTER TABLE nowhere ADD x int")
     with pytest.raises(UpgradeError):
         run(project)
@@ -72,13 +74,13 @@ def test_the_next_run_goes_on_from_there(run: Upgrade, project: Project, bootstr
     assert columns(bootstrapped) == ["id", "name"]
 
 
-def test_an_error_in_a_revisions_own_code_names_the_revision(run: Upgrade, project: Project) -> None:
+def test_a_python_error_in_a_revision_names_the_revision(run: Upgrade, project: Project) -> None:
     project.add("r2", body="raise KeyError('no such thing')")
     with pytest.raises(UpgradeError, match="revision r2 failed: KeyError: 'no such thing'"):
         run(project)
 
 
-def test_a_statement_that_needs_no_transaction_works(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_a_statement_outside_of_a_transaction_works(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add(
         "r2", body='with op.get_context().autocommit_block():\n    op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")'
     )
@@ -86,7 +88,7 @@ def test_a_statement_that_needs_no_transaction_works(run: Upgrade, project: Proj
     assert bootstrapped.admin("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(True,)]
 
 
-def test_branches_and_their_merge_are_applied_in_order(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_branches_and_their_merge_are_applied(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     project.add("b1", "ALTER TABLE t ADD b1 int", down="r1")
     project.add("b2", "ALTER TABLE t ADD b2 int", down="r1", depends_on="b1")
     project.add("merged", "ALTER TABLE t ADD merged int", down=("b1", "b2"))
@@ -95,13 +97,13 @@ def test_branches_and_their_merge_are_applied_in_order(run: Upgrade, project: Pr
     assert heads(bootstrapped) == {"merged"}
 
 
-def test_an_env_that_ignores_the_connection_is_found_out(run: Upgrade, project: Project) -> None:
+def test_an_env_that_does_not_use_the_connection_is_an_error(run: Upgrade, project: Project) -> None:
     (project.folder / "scripts" / "env.py").write_text("")
     with pytest.raises(UpgradeError, match=r"revision r1 ran but is not recorded in the version table: env\.py must"):
         run(project)
 
 
-def test_a_zip_with_another_history_than_the_template_is_refused(
+def test_a_zip_with_other_revisions_than_the_template_is_rejected(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.revisions.append("r2")
@@ -110,7 +112,7 @@ def test_a_zip_with_another_history_than_the_template_is_refused(
     assert columns(bootstrapped) == []
 
 
-def test_after_a_rollback_the_database_stays_ahead_and_the_next_deployment_goes_on(
+def test_after_a_rollback_the_database_is_ahead_and_the_next_deployment_continues(
     run: Upgrade, restore: Upgrade, tmp_path: Path, project: Project
 ) -> None:
     newer = Project(tmp_path / "newer")
@@ -123,14 +125,14 @@ def test_after_a_rollback_the_database_stays_ahead_and_the_next_deployment_goes_
     assert run(newer, old=("r1",)).applied == ("r3",)
 
 
-def test_a_database_that_nobody_knows_is_refused(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_a_database_at_an_unknown_revision_is_rejected(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     run(project)
     bootstrapped.admin("UPDATE alembic_version SET version_num = 'stranger'")
     with pytest.raises(HistoryError, match="revision stranger"):
         run(project)
 
 
-def test_when_time_is_short_the_rest_is_left_for_the_next_run(run: Upgrade, project: Project) -> None:
+def test_revisions_without_time_are_left_for_the_next_invocation(run: Upgrade, project: Project) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
     first = run(project, seconds=10)
     assert (first.applied, first.complete) == (("r1",), False)
@@ -138,14 +140,14 @@ def test_when_time_is_short_the_rest_is_left_for_the_next_run(run: Upgrade, proj
     assert (second.applied, second.complete) == (("r2",), True)
 
 
-def test_the_server_cancels_a_statement_that_would_outlive_the_function(run: Upgrade, project: Project) -> None:
+def test_the_server_cancels_a_statement_at_the_deadline_of_the_function(run: Upgrade, project: Project) -> None:
     run(project)
     project.add("r2", "SELECT pg_sleep(60)")
     with pytest.raises(UpgradeError, match="revision r2 failed: 57014: canceling statement due to statement timeout"):
         run(project, seconds=1)
 
 
-def test_of_several_upgrades_at_once_one_applies_and_the_others_find_nothing_to_do(
+def test_of_several_upgrades_at_once_one_applies_the_revisions(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2", "SELECT pg_sleep(1)", "ALTER TABLE t ADD name text")
@@ -155,21 +157,21 @@ def test_of_several_upgrades_at_once_one_applies_and_the_others_find_nothing_to_
     assert heads(bootstrapped) == {"r2"}
 
 
-def test_a_waiter_that_runs_out_of_time_says_who_has_the_lock(
+def test_the_error_of_an_upgrade_without_the_lock_names_the_session_that_holds_it(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     with closing(bootstrapped.connect_with_token("migrator")) as holder:
         holder.autocommit = True
         with holder.cursor() as cursor:
-            cursor.execute("SET application_name = 'somebody else'")
+            cursor.execute("SET application_name = 'another client'")
         with upgrade_lock(holder, Deadline.after(5)):
             with pytest.raises(LockTimeoutError) as error:
                 run(project, seconds=1)
             pid = holder.info.backend_pid
-    assert f"another upgrade is still running: pid {pid}, somebody else, since 20" in str(error.value)
+    assert f"another upgrade is still running: pid {pid}, another client, since 20" in str(error.value)
 
 
-def test_the_lock_dies_with_its_connection(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+def test_the_lock_ends_with_its_connection(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     holder = bootstrapped.connect_with_token("migrator")
     holder.autocommit = True
     lock = upgrade_lock(holder, Deadline.after(5))
@@ -179,7 +181,7 @@ def test_the_lock_dies_with_its_connection(run: Upgrade, project: Project, boots
     holder.close()
 
 
-def test_an_index_is_built_concurrently_while_others_wait_for_the_lock(run: Upgrade, project: Project) -> None:
+def test_an_index_is_built_concurrently_while_other_upgrades_wait_for_the_lock(run: Upgrade, project: Project) -> None:
     project.add("r2", "SELECT pg_sleep(1)")
     project.add(
         "r3", body='with op.get_context().autocommit_block():\n    op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")'
