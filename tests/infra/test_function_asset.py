@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from aws_cdk import Stage
 
 from infra.settings import PROJECT
+from infra.stack import PrivateDatabaseStack
 from rds_alembic import FunctionAsset, RdsAlembicError, root_certificates
 from rds_alembic.assets.function_asset import CACHED_ZIPS, Zip, build_asset
 from tests.infra.template import Synthesized
@@ -176,10 +178,15 @@ def test_another_version_of_python_is_rejected(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.fixture(params=["migrator", "roles", "querier"])
-def stack_zip(request: pytest.FixtureRequest, dev: Synthesized) -> tuple[str, dict[str, bytes]]:
-    """Return the name of a zip of the stack and its contents. The synth has used it last, so that it is the newest."""
-    zips = (PROJECT / ".build").glob(f"{request.param}-arm64-*.zip")
-    with zipfile.ZipFile(max(zips, key=lambda path: path.stat().st_mtime)) as archive:
+def stack_zip(
+    request: pytest.FixtureRequest, dev_stack: PrivateDatabaseStack, dev: Synthesized
+) -> tuple[str, dict[str, bytes]]:
+    """Return the name of a zip of the stack and its contents."""
+    functions = {"migrator": "UpgradeMigrator", "roles": "RolesHandler", "querier": "QuerierHandler"}
+    stage = Stage.of(dev_stack)
+    assert stage
+    key = dev.function(functions[request.param])["Code"]["S3Key"]
+    with zipfile.ZipFile(Path(stage.outdir) / f"asset.{key}") as archive:
         return request.param, {name: archive.read(name) for name in archive.namelist()}
 
 
