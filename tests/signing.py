@@ -1,4 +1,4 @@
-"""Tokens as AWS's own library signs them, so that nothing of ours judges itself."""
+"""Tokens from AWS's own library, so that the tests do not verify this project's code with itself."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from botocore.session import Session
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with an access key, whether anybody knows it or not."""
+    """Signs tokens with an access key, which may be unknown to the verifier."""
 
     access_key: str
     secret: str

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from localaws.cdk import local_context, synth, synth_environment
-from localaws.certificates import Certificates
-from localaws.run import CHECKOUT, STATE
+from localaws.certificates import CertificateAuthority
+from localaws.constants import CHECKOUT, STATE
 from rds_alembic.revisions.alembic_project import AlembicProject
 
 FIRST = "first"
@@ -45,7 +45,10 @@ class Assemblies:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         # The schedule of the first one writes a row every minute.
-        self._context = {**local_context(Certificates(STATE / "ca").ca_path), "querier-schedule": "rate(1 minute)"}
+        self._context = {
+            **local_context(CertificateAuthority(STATE / "ca").ca_path),
+            "querier-schedule": "rate(1 minute)",
+        }
         self._pool = ThreadPoolExecutor(1)
         self._variants = self._described()
         self._ready: dict[str, Future[None]] = {name: Future() for name in (FIRST, *self._variants)}
@@ -92,7 +95,7 @@ class Assemblies:
         further = {**ahead, "further": ADD_COLUMN.format(column="further")}
         last = {**further, "slow": SLOW.format(column="slow"), "last": SLOW.format(column="last")}
         prod, rerun = {"stage": "prod"}, {"rerun": "after the login was revoked"}
-        stranger = {"rds-ca": str(Certificates(self._folder / "stranger").ca_path)}
+        stranger = {"rds-ca": str(CertificateAuthority(self._folder / "stranger").ca_path)}
         return {
             "second": self._variant(second),
             "without grant": self._variant(third, change="forget_grant"),

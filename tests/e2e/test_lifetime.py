@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
 from localaws.aws import Database, LocalAws
-from localaws.run import CHECKOUT, REGION
+from localaws.constants import CHECKOUT, REGION
 from tests.e2e.processes import alive, descendants, wait_until_gone
 
 PASSWORD = "a-password-of-the-test"
@@ -69,7 +69,7 @@ def test_stopping_ends_every_process(own_aws: LocalAws) -> None:
     assert len(alive(processes)) > 1
     own_aws.stop()
     assert wait_until_gone(processes, 10) == set()
-    assert not own_aws.run.temporary.exists()
+    assert not own_aws.instance.temporary.exists()
 
 
 def test_a_killed_emulator_takes_everything_with_it(own_aws: LocalAws) -> None:

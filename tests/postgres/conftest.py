@@ -1,12 +1,12 @@
-"""Servers for this tier: each is started once for the session, and reached through its front door only.
+"""Servers for this tier: each is started once for the session, and reached through its IAM authentication proxy only.
 
 - `postgres`: the server everything is tested on, of the kind and version that `localaws` chooses
-- `authority`: whom the front doors ask; lets in whoever signs with the key in `servers.KEYS`, until a test changes that
+- `token_verifier`: accepts tokens signed with the key in `servers.KEYS`, until a test changes that
 - `without_policy`: a time in which that key may not log in as any user
 - `any_version`: as a `Cluster`, a server of each version we support; a test using it runs once for each
 - `cluster`: the default server as a `Cluster`, with an empty database and no roles from other tests
 - `bootstrapped`: the same after the role bootstrap
-- `door`: the way into the default server, with whatever credentials
+- `proxy`: the way into the default server, with whatever credentials
 - `role`, `iam_role`, `password_role`: a new login role: without more, in rds_iam, with the password `doors.PASSWORD`
 - `start_over`: a quick way back from what a test did to `bootstrapped`
 - `at_head`: `bootstrapped`, and then upgraded to the head of the project's own revisions
@@ -27,9 +27,8 @@ from typing import Any
 
 import pytest
 
-from localaws.authority import StaticAuthority
-from localaws.certificates import Certificates
-from localaws.postgres import RunningPostgres, start
+from localaws.certificates import CertificateAuthority
+from localaws.rds import RdsInstance, start
 from migrator.events import RolesRequest, UpgradeRequest
 from migrator.manifest import Manifest
 from migrator.roles import reconcile
@@ -40,10 +39,11 @@ from rds_alembic.assets.migrator import project_files
 from rds_alembic.revisions.alembic_project import AlembicProject
 from rds_iam.deadline import Deadline
 from tests.postgres import servers
-from tests.postgres.doors import PASSWORD, Door
 from tests.postgres.projects import Project
+from tests.postgres.proxies import PASSWORD, ProxyClient
 from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade
+from tests.token_verifiers import StaticTokenVerifier
 
 VERSIONS = (15, 16, 17, 18)
 DROP_EVERYTHING = """
@@ -59,37 +59,37 @@ END $$
 
 
 @pytest.fixture(scope="session")
-def authority() -> StaticAuthority:
-    return servers.authority()
+def token_verifier() -> StaticTokenVerifier:
+    return servers.token_verifier()
 
 
 @pytest.fixture
-def without_policy(authority: StaticAuthority) -> Iterator[None]:
+def without_policy(token_verifier: StaticTokenVerifier) -> Iterator[None]:
     """Let the key sign as before, but allow it to log in as nobody."""
     key = KEYS["AWS_ACCESS_KEY_ID"]
-    authority.put(key, replace(CREDENTIAL, allow=()))
+    token_verifier.put(key, replace(CREDENTIAL, allow=()))
     yield
-    authority.put(key, CREDENTIAL)
+    token_verifier.put(key, CREDENTIAL)
 
 
 @pytest.fixture(scope="session")
-def postgres(authority: StaticAuthority, certificates: Certificates) -> Iterator[RunningPostgres]:
-    with start(SETTINGS, authority=authority, certificates=certificates) as server:
+def postgres(token_verifier: StaticTokenVerifier, certificates: CertificateAuthority) -> Iterator[RdsInstance]:
+    with start(SETTINGS, token_verifier=token_verifier, certificates=certificates) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def server_of_version(
-    postgres: RunningPostgres, authority: StaticAuthority, certificates: Certificates
-) -> Iterator[Callable[[int], RunningPostgres]]:
+    postgres: RdsInstance, token_verifier: StaticTokenVerifier, certificates: CertificateAuthority
+) -> Iterator[Callable[[int], RdsInstance]]:
     """Return a function that starts a server when it is first asked for: not every run needs all of them."""
     running = {postgres.server_version: postgres}
     with ExitStack() as stack:
 
-        def find(version: int) -> RunningPostgres:
+        def find(version: int) -> RdsInstance:
             if version not in running:
                 server = start(
-                    SETTINGS, authority=authority, certificates=certificates, kind="embedded", version=version
+                    SETTINGS, token_verifier=token_verifier, certificates=certificates, kind="embedded", version=version
                 )
                 running[version] = stack.enter_context(server)
             return running[version]
@@ -98,12 +98,12 @@ def server_of_version(
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"PostgreSQL {version}")
-def any_version(request: pytest.FixtureRequest, server_of_version: Callable[[int], RunningPostgres]) -> Cluster:
+def any_version(request: pytest.FixtureRequest, server_of_version: Callable[[int], RdsInstance]) -> Cluster:
     return Cluster(server_of_version(request.param))
 
 
 @pytest.fixture
-def cluster(postgres: RunningPostgres) -> Cluster:
+def cluster(postgres: RdsInstance) -> Cluster:
     cluster = Cluster(postgres)
     cluster.reset()
     return cluster
@@ -145,7 +145,7 @@ def at_head(bootstrapped: Cluster, own_project: Path) -> None:
 
 
 @pytest.fixture
-def database(postgres: RunningPostgres) -> Iterator[str]:
+def database(postgres: RdsInstance) -> Iterator[str]:
     name = f"test_{secrets.token_hex(4)}"
     postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
     yield name
@@ -153,19 +153,19 @@ def database(postgres: RunningPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def untouched(postgres: RunningPostgres) -> RunningPostgres:
+def untouched(postgres: RdsInstance) -> RdsInstance:
     """Return the default server with a database that no bootstrap has closed to the public."""
     Cluster(postgres).reset()
     return postgres
 
 
 @pytest.fixture
-def door(untouched: RunningPostgres) -> Door:
-    return Door(untouched)
+def proxy(untouched: RdsInstance) -> ProxyClient:
+    return ProxyClient(untouched)
 
 
 @pytest.fixture
-def role(postgres: RunningPostgres) -> Iterator[str]:
+def role(postgres: RdsInstance) -> Iterator[str]:
     name = f"role_{secrets.token_hex(4)}"
     postgres.admin(f"CREATE ROLE {name} LOGIN")
     yield name
@@ -173,13 +173,13 @@ def role(postgres: RunningPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def iam_role(postgres: RunningPostgres, role: str) -> str:
+def iam_role(postgres: RdsInstance, role: str) -> str:
     postgres.admin(f"GRANT rds_iam TO {role}")
     return role
 
 
 @pytest.fixture
-def password_role(postgres: RunningPostgres, role: str) -> str:
+def password_role(postgres: RdsInstance, role: str) -> str:
     postgres.admin(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
     return role
 

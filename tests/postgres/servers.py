@@ -10,12 +10,11 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from localaws.authority import Credential, StaticAuthority
-from localaws.postgres import PostgresSettings, RunningPostgres
-from localaws.postgres.binaries import find
-from localaws.postgres.choice import DEFAULT_VERSION
+from localaws.postgres import DEFAULT_VERSION, find_programs
+from localaws.rds import Credential, RdsInstance, RdsSettings
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
+from tests.token_verifiers import StaticTokenVerifier
 
 REGION = "eu-central-1"
 RESOURCE = f"arn:aws:rds-db:{REGION}:000000000000:dbuser:db-ABCDEFGHIJKL"
@@ -24,24 +23,22 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "secret of the test",
     "AWS_SESSION_TOKEN": "session of the test",
 }
-SETTINGS = PostgresSettings(
-    master_username="postgres", master_password="master password", database="app", region=REGION
-)
+SETTINGS = RdsSettings(master_username="postgres", master_password="master password", database="app", region=REGION)
 CREDENTIAL = Credential(
     secret=KEYS["AWS_SECRET_ACCESS_KEY"], session_token=KEYS["AWS_SESSION_TOKEN"], allow=(f"{RESOURCE}/*",)
 )
 
 
-def authority() -> StaticAuthority:
+def token_verifier() -> StaticTokenVerifier:
     """Return an authority that lets the key in `KEYS` log in as anybody."""
-    return StaticAuthority(REGION, RESOURCE, {KEYS["AWS_ACCESS_KEY_ID"]: CREDENTIAL})
+    return StaticTokenVerifier(REGION, RESOURCE, {KEYS["AWS_ACCESS_KEY_ID"]: CREDENTIAL})
 
 
 @dataclass(frozen=True)
 class Cluster:
     """A running server whose database and roles are made anew for each test."""
 
-    postgres: RunningPostgres
+    postgres: RdsInstance
 
     def settings(self, user: str) -> DatabaseSettings:
         """Return what a function's environment would say."""
@@ -96,7 +93,7 @@ class Cluster:
         """Return what pg_dump says of the schema, without the lines that differ from call to call."""
         url = f"host={self.postgres.host} port={self.postgres.port} dbname={SETTINGS.database} sslmode=require"
         user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
-        program = [str(find(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
+        program = [str(find_programs(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
         dump = subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
         return "\n".join(line for line in dump.splitlines() if not _DIFFERS.search(line))
 
