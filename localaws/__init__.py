@@ -1,1 +1,1 @@
-"""One machine standing in for AWS: for the demo, the tests and writing migrations. Nothing of it is ever deployed."""
+"""A local AWS on one machine, for the demo, the tests and the commands of Alembic. It is never deployed."""

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from localaws import cdk, demo
 from localaws.aws import LocalAws
+from localaws.constants import COMMAND
+from localaws.emulator.instance import instances_left_running, running_instances
 from localaws.errors import LocalAwsError
-from localaws.run import COMMAND, living_runs, runs_left_running
 from localaws.shell import shell_lines
 from localaws.steps import Steps
 
@@ -21,7 +22,7 @@ CONSOLE = Console(soft_wrap=True)
 
 
 def main() -> None:
-    """Run a command; an error of ours is one line."""
+    """Run a command. Print an expected error as one line."""
     arguments = _parser().parse_args()
     try:
         arguments.command(arguments)
@@ -33,20 +34,20 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=COMMAND, description="an AWS on this machine")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="a local AWS")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    story = commands.add_parser("demo", help="deploy, migrate, write a row, destroy")
-    story.add_argument("--keep", action="store_true", help="leave it running at the end")
-    story.set_defaults(command=_demo)
+    demo_parser = commands.add_parser("demo", help="deploy, migrate, write a row, destroy")
+    demo_parser.add_argument("--keep", action="store_true", help="leave the local AWS running at the end")
+    demo_parser.set_defaults(command=_demo)
     query = commands.add_parser("query", help="run an SQL statement in the deployed database")
     query.add_argument("sql")
     query.add_argument("--user", default="querier", help="the login role (default: %(default)s)")
     query.set_defaults(command=_query)
     for name, command, text in (
-        ("up", _up, "start one, bootstrapped, and leave it running"),
-        ("deploy", _deploy, "deploy the checkout to the one that is running"),
-        ("env", _env, "print the variables that point AWS's tools at it"),
-        ("status", _status, "tell which are running"),
+        ("up", _up, "start and bootstrap a local AWS, and leave it running"),
+        ("deploy", _deploy, "deploy the checkout to the local AWS that was left running"),
+        ("env", _env, "print the shell commands that configure AWS's tools for it"),
+        ("status", _status, "list the running local AWSs"),
         ("down", _down, "stop all that up and demo --keep left running"),
     ):
         commands.add_parser(name, help=text).set_defaults(command=command)
@@ -78,26 +79,26 @@ def _query(arguments: argparse.Namespace) -> None:
 
 def _env(_: argparse.Namespace) -> None:
     for line in shell_lines(LocalAws.attach(), os.environ):
-        print(line)  # for a shell to read, hence not by rich
+        print(line)  # not by rich: a shell reads the line
 
 
 def _status(_: argparse.Namespace) -> None:
-    found = list(living_runs())
-    for run in found:
-        state = run.state()
-        use = "left running" if run.is_left_running() else "in use by the process that started it"
-        where = f"pid {state.pid}, port {state.port}" if state else "starting"
-        CONSOLE.print(f"{run.folder.name}: {where}, {use}; logs in {run.folder}")
-    if not found:
+    instances = list(running_instances())
+    for instance in instances:
+        state = instance.state()
+        use = "left running" if instance.is_left_running() else "in use by the process that started it"
+        address = f"pid {state.pid}, port {state.port}" if state else "starting"
+        CONSOLE.print(f"{instance.folder.name}: {address}, {use}; logs in {instance.folder}")
+    if not instances:
         CONSOLE.print("no local AWS is running")
 
 
 def _down(_: argparse.Namespace) -> None:
-    left = list(runs_left_running())
-    for run in left:
-        LocalAws.of(run).stop()
-        CONSOLE.print(f"stopped {run.folder.name}")
-    if not left:
+    instances = list(instances_left_running())
+    for instance in instances:
+        LocalAws.from_instance(instance).stop()
+        CONSOLE.print(f"stopped {instance.folder.name}")
+    if not instances:
         CONSOLE.print("no local AWS was left running")
 
 

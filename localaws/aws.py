@@ -1,4 +1,4 @@
-"""The local AWS as its users see it: start, stop, API clients, an environment for programs, the database."""
+"""The local AWS: start and stop it, create API clients and environments for it, and connect to its database."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ import psycopg2.extensions
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from localaws.certificates import Certificates
+from localaws.certificates import CertificateAuthority
+from localaws.constants import ACCOUNT, COMMAND, HOST, REGION, STATE
 from localaws.emulator import process
+from localaws.emulator.instance import EmulatorInstance, State, instances_left_running, new_instance
 from localaws.errors import LocalAwsError
-from localaws.run import ACCOUNT, COMMAND, HOST, REGION, STATE, Run, State, new_run, runs_left_running
 
 
 @dataclass(frozen=True)
 class Database:
-    """A running database, as the emulator reports it."""
+    """A running database, as the emulator lists it."""
 
     identifier: str
     kind: str
@@ -36,15 +37,15 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Login:
-    """A login by token that was allowed."""
+class AcceptedLogin:
+    """A login with an accepted token."""
 
     user: str
     principal: str
 
 
 class FunctionError(LocalAwsError):
-    """An invocation ended with an error; `kind` is its errorType."""
+    """An invocation failed. `kind`: Lambda's errorType."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")
@@ -53,49 +54,50 @@ class FunctionError(LocalAwsError):
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running local AWS. Used as a context manager it is stopped at the end."""
+    """A running local AWS. The end of its context stops it."""
 
-    run: Run
+    instance: EmulatorInstance
     state: State
     ca_path: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def start(cls, run: Run | None = None, *, keep: bool = False) -> Self:
-        """Start one and wait until it answers; unless `keep`, it ends with this process, however that ends."""
-        run, certificates = run or new_run(), Certificates(STATE / "ca")
-        run.hold_as_starter()
-        started = process.start(run, certificates, keep=keep)
+    def start(cls, instance: EmulatorInstance | None = None, *, keep: bool = False) -> Self:
+        """Start a local AWS and wait until it answers. Without `keep`, it ends when this process ends."""
+        instance, certificates = instance or new_instance(), CertificateAuthority(STATE / "ca")
+        instance.hold_as_starter()
+        started = process.start(instance, certificates, keep=keep)
         try:
-            root = cls(run, process.wait_until_announced(run, started), certificates.ca_path, started)
-            # The port takes connections from the start, so nothing is polled: the first answer comes when it can.
+            root = cls(instance, process.wait_for_state(instance, started), certificates.ca_path, started)
+            # No polling: the port accepts connections already, and the response comes when ministack is ready.
             return root._with_administrator()
         except BotoCoreError as error:
-            process.stop(run, started)
-            said = process.last_words(run)
-            raise LocalAwsError(f"the emulator does not answer: {error}{said}; its log: {run.emulator_log}") from error
+            process.stop(instance, started)
+            last = process.last_log_line(instance)
+            message = f"the emulator does not answer: {error}{last}; its log: {instance.emulator_log}"
+            raise LocalAwsError(message) from error
         except BaseException:
-            process.stop(run, started)
+            process.stop(instance, started)
             raise
 
     @classmethod
     def attach(cls) -> Self:
-        """Return the one that was left running; the newest, if there are several."""
-        for run in runs_left_running():
-            return cls.of(run)
+        """Return the newest local AWS that was left running. Raises LocalAwsError if there is no such local AWS."""
+        for instance in instances_left_running():
+            return cls.from_instance(instance)
         raise LocalAwsError(f"no local AWS was left running; start one with: {COMMAND} up")
 
     @classmethod
-    def of(cls, run: Run) -> Self:
-        """Return the one of a living run."""
-        state = run.state()
+    def from_instance(cls, instance: EmulatorInstance) -> Self:
+        """Return the local AWS of a running instance."""
+        state = instance.state()
         if state is None:
-            raise LocalAwsError(f"the local AWS of {run.folder} is only just starting")
-        return cls(run, state, Certificates(STATE / "ca").ca_path)
+            raise LocalAwsError(f"the local AWS of {instance.folder} is not ready yet; try again in a few seconds")
+        return cls(instance, state, CertificateAuthority(STATE / "ca").ca_path)
 
     def stop(self) -> None:
-        """Stop it with everything that it started: functions, databases, front doors."""
-        process.stop(self.run, self._process)
+        """Stop the local AWS with its functions and databases."""
+        process.stop(self.instance, self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -105,15 +107,15 @@ class LocalAws:
 
     @property
     def endpoint(self) -> str:
-        """The address of every AWS API."""
+        """Return the URL of all AWS APIs."""
         return f"https://{HOST}:{self.state.port}"
 
     def env(self) -> dict[str, str]:
-        """Return the whole environment for a program that is to see this AWS and nothing of the developer's."""
+        """Return the complete environment of a program that uses this AWS and no settings of the developer."""
         credentials = {"AWS_ACCESS_KEY_ID": self.state.access_key, "AWS_SECRET_ACCESS_KEY": self.state.secret_key}
         account = {"CDK_DEFAULT_ACCOUNT": ACCOUNT, "CDK_DEFAULT_REGION": REGION}
         trust = {"AWS_CA_BUNDLE": str(self.ca_path), "NODE_EXTRA_CA_CERTS": str(self.ca_path)}
-        folders = {"HOME": str(self.run.home), "TMPDIR": str(self.run.temporary)}
+        folders = {"HOME": str(self.instance.home), "TMPDIR": str(self.instance.temporary)}
         return {
             **{name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ},
             **credentials,
@@ -132,21 +134,21 @@ class LocalAws:
 
     def databases(self) -> list[Database]:
         """Return the running databases."""
-        if not self.run.databases.exists():
+        if not self.instance.databases.exists():
             return []
-        return [Database(**entry) for entry in json.loads(self.run.databases.read_text())]
+        return [Database(**entry) for entry in json.loads(self.instance.databases.read_text())]
 
-    def logins(self) -> list[Login]:
-        """Return the logins by token that databases have allowed, oldest first."""
-        if not self.run.logins.exists():
+    def logins(self) -> list[AcceptedLogin]:
+        """Return the logins with accepted tokens, oldest first."""
+        if not self.instance.logins.exists():
             return []
-        return [Login(**json.loads(line)) for line in self.run.logins.read_text().splitlines()]
+        return [AcceptedLogin(**json.loads(line)) for line in self.instance.logins.read_text().splitlines()]
 
     def connect(self, user: str = "querier") -> psycopg2.extensions.connection:
-        """Log in to the deployed database by a token: the administrator may do everything, this included."""
+        """Log in to the deployed database with a token of the administrator."""
         databases = self.databases()
         if len(databases) != 1:
-            raise LocalAwsError(f"expected one deployed database, found {len(databases)}")
+            raise LocalAwsError(f"the local AWS must have one deployed database (got {len(databases)})")
         [database] = databases
         token = self.client("rds").generate_db_auth_token(database.host, database.port, user, REGION)
         return psycopg2.connect(
@@ -159,29 +161,29 @@ class LocalAws:
             sslrootcert=str(self.ca_path),
         )
 
-    def invoke(self, function: str, payload: object = None) -> Any:  # whatever the function answers
-        """Invoke a function and return its answer; raise FunctionError with its error."""
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
-        body = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" in answer:
+    def invoke(self, function: str, payload: object = None) -> Any:  # the result of any function
+        """Invoke a function and return its result. Raises FunctionError."""
+        response = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        body = json.loads(response["Payload"].read() or b"null")
+        if "FunctionError" in response:
             raise FunctionError(body.get("errorType", "?"), body.get("errorMessage", "?"))
         return body
 
     def logs(self, function: str) -> list[str]:
-        """Return the lines that a function has logged, oldest first."""
+        """Return the log lines of a function, oldest first."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=function)
         group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
     def _with_administrator(self) -> Self:
-        """Return the same AWS, seen by a user whose every request is verified; the root's are not."""
+        """Return this AWS with a new administrator: ministack does not verify the requests of the root."""
         iam, name = self.client("iam"), "administrator"
         iam.create_user(UserName=name)
         iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
         key = iam.create_access_key(UserName=name)["AccessKey"]
         state = replace(self.state, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
-        self.run.write_state(state)
+        self.instance.write_state(state)
         return replace(self, state=state)
 
 

@@ -1,4 +1,7 @@
-"""The real CDK CLI: synth for whoever asks, bootstrap, deploy and destroy against the local AWS."""
+"""Run the CDK CLI: synth without AWS; bootstrap, deploy and destroy on the local AWS.
+
+On the local AWS the CLI runs with a preloaded script, `cdk_polling.js`, that shortens its polling.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from localaws.aws import LocalAws
+from localaws.constants import ACCOUNT, CHECKOUT, REGION
 from localaws.errors import LocalAwsError
-from localaws.run import ACCOUNT, CHECKOUT, REGION
 
 CLI = CHECKOUT / "node_modules" / ".bin" / "cdk"
-POLLING = CHECKOUT / "localaws" / "cdk_polling.js"
+POLLING_SCRIPT = CHECKOUT / "localaws" / "cdk_polling.js"
 STACK = "PrivateDatabase"
-QUIET = {  # no calls to the outside, no banners
+QUIET = {  # no requests to the internet, no banners
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "1",
     "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",  # the version; see the Makefile
@@ -32,7 +35,7 @@ EVENT = re.compile(
 
 @dataclass(frozen=True)
 class StackEvent:
-    """One line of the CLI's progress. `total` is 0 where the CLI does not know it."""
+    """One line of the CLI's progress. `total` is 0 if the CLI does not show it."""
 
     done: int
     total: int
@@ -45,11 +48,11 @@ type Progress = Callable[[StackEvent], None]
 
 
 class CdkError(LocalAwsError):
-    """The CLI failed. `reasons` are those that CloudFormation gave, by logical id; the message has them and the log."""
+    """The CLI failed. `reasons`: the reasons of CloudFormation, by logical id."""
 
     def __init__(self, command: str, reasons: Mapping[str, str], log: Path) -> None:
-        said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or _last_line(log)
-        super().__init__(f"cdk {command} failed: {said} (log: {log})")
+        reason = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or _last_line(log)
+        super().__init__(f"cdk {command} failed: {reason} (log: {log})")
         self.reasons = dict(reasons)
 
 
@@ -61,7 +64,7 @@ def synth(
     folder: Path = CHECKOUT,
     log: Path | None = None,
 ) -> Path:
-    """Synthesize into `output` and return it. Needs no AWS; may run beside another synth."""
+    """Synthesize into `output` and return it. Needs no AWS. Several syntheses can run at the same time."""
     arguments = ["synth", "--quiet", "--no-notices", "--output", str(output), *(["--app", app] if app else [])]
     for name, value in context.items():
         arguments += ["--context", f"{name}={value}"]
@@ -73,10 +76,10 @@ def synth(
 
 
 def synth_environment() -> dict[str, str]:
-    """Return the developer's environment, since uv's caches and mirrors are found through it, but without their AWS."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """Return the developer's environment, for uv's caches and mirrors, without the variables of AWS."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
-        **kept,
+        **inherited,
         **QUIET,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": REGION,
@@ -86,59 +89,59 @@ def synth_environment() -> dict[str, str]:
 
 
 def local_context(ca_path: Path) -> dict[str, str]:
-    """Return what differs from a deployment to AWS: this machine's processor, and the certificate authority."""
+    """Return the context for the local AWS: the processor of this machine, and the certificate authority."""
     architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
     return {"architecture": architecture, "rds-ca": str(ca_path)}
 
 
 @dataclass(frozen=True)
 class Cdk:
-    """The CLI, pointed at a local AWS. Every event of a stack is given to `progress` as it comes."""
+    """The CLI on a local AWS. `progress` is called for each event of a stack."""
 
     aws: LocalAws
     progress: Progress = lambda _: None
 
     def bootstrap(self) -> None:
-        """Bootstrap the account, from an empty folder: the CLI would synthesize the app of this one."""
-        empty = self.aws.run.folder / "empty"
+        """Bootstrap the account. The folder is empty, because the CLI would synthesize the app of the checkout."""
+        empty = self.aws.instance.folder / "empty"
         empty.mkdir(exist_ok=True)
         self._cdk("bootstrap", [f"aws://{ACCOUNT}/{REGION}"], stack="CDKToolkit", folder=empty)
 
     def deploy(self, assembly: Path, stack: str = STACK) -> dict[str, str]:
         """Deploy a synthesized stack and return its outputs."""
-        outputs = self.aws.run.folder / f"outputs-{stack}.json"
+        outputs = self.aws.instance.folder / f"outputs-{stack}.json"
         options = ["--require-approval", "never", "--progress", "events", "--outputs-file", str(outputs)]
         self._cdk("deploy", ["--app", str(assembly), *options, stack], stack=stack)
-        found: dict[str, str] = json.loads(outputs.read_text()).get(stack, {})
-        return found
+        values: dict[str, str] = json.loads(outputs.read_text()).get(stack, {})
+        return values
 
     def destroy(self, assembly: Path, stack: str = STACK) -> None:
-        """Remove the stack."""
+        """Destroy the stack."""
         self._cdk("destroy", ["--app", str(assembly), "--force", stack], stack=stack)
 
     def _cdk(self, command: str, arguments: Sequence[str], *, stack: str, folder: Path = CHECKOUT) -> None:
-        log = self.aws.run.folder / f"{command}-{stack}.log"
+        log = self.aws.instance.folder / f"{command}-{stack}.log"
         before = {event["EventId"] for event in stack_events(self.aws, stack)}
-        environment = self.aws.env() | QUIET | {"NODE_OPTIONS": f'--require "{POLLING}"'}
+        environment = self.aws.env() | QUIET | {"NODE_OPTIONS": f'--require "{POLLING_SCRIPT}"'}
         if _run([command, "--ci", "--no-notices", *arguments], folder, environment, log, self._report):
             failed = [event for event in stack_events(self.aws, stack) if event["EventId"] not in before]
             raise CdkError(command, failure_reasons(failed), log)
 
     def _report(self, line: str) -> None:
-        if found := EVENT.match(line):
+        if event := EVENT.match(line):
             self.progress(
                 StackEvent(
-                    done=int(found["done"]),
-                    total=int(found["total"] or 0),
-                    status=found["status"],
-                    type=found["type"],
-                    resource=found["resource"],
+                    done=int(event["done"]),
+                    total=int(event["total"] or 0),
+                    status=event["status"],
+                    type=event["type"],
+                    resource=event["resource"],
                 )
             )
 
 
 def stack_events(aws: LocalAws, stack: str) -> list[dict[str, Any]]:
-    """Return what CloudFormation says has happened to the stack, oldest first; nothing when there is no such stack."""
+    """Return the events of the stack, oldest first. Return an empty list if there is no such stack."""
     cloudformation = aws.client("cloudformation")
     try:
         pages = list(cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack))
@@ -148,7 +151,7 @@ def stack_events(aws: LocalAws, stack: str) -> list[dict[str, Any]]:
 
 
 def failure_reasons(events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return why each resource failed, by logical id. What CDK's framework adds for debugging is left out."""
+    """Return the reason of each failed resource, by logical id, without the debugging lines of CDK's framework."""
     return {
         event["LogicalResourceId"]: event["ResourceStatusReason"].split("\n\nLogs: ")[0].strip()
         for event in events
@@ -163,9 +166,9 @@ def _run(
     log: Path,
     report: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Run the CLI, keep all that it says in `log`, report line by line, and return its exit status."""
+    """Run the CLI, append its output to `log`, report each line, and return the exit status."""
     with (
-        log.open("a") as kept,
+        log.open("a") as log_file,
         subprocess.Popen(
             [CLI, *arguments],
             cwd=folder,
@@ -177,12 +180,12 @@ def _run(
         ) as process,
     ):
         for line in process.stdout or ():
-            kept.write(line)
-            kept.flush()
+            log_file.write(line)
+            log_file.flush()
             report(line)
         return process.wait()
 
 
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"

@@ -1,4 +1,4 @@
-"""The whole story on this machine: a local AWS, `cdk deploy`, the migration, a row of the querier's, `cdk destroy`."""
+"""The demo: start a local AWS, deploy, show the migration, invoke the querier, show its row, destroy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from rich.table import Column, Table
 
 from localaws import cdk
 from localaws.aws import LocalAws
-from localaws.certificates import Certificates
-from localaws.run import STATE, Run, new_run
+from localaws.certificates import CertificateAuthority
+from localaws.constants import STATE
+from localaws.emulator.instance import EmulatorInstance, new_instance
 from localaws.steps import Step, Steps
 
 STEPS, STEPS_WHEN_KEPT = 8, 6
-AFTERWARDS = """
-It is still running. To look inside, to deploy a change of yours, to let other tools see it, and to stop it:
+NEXT_COMMANDS = """
+The local AWS is still running. Commands to query its database, to deploy your changes, to configure your shell for it,
+and to stop it:
 
   .venv/bin/python -m localaws query "select * from queries"
   .venv/bin/python -m localaws deploy
@@ -33,20 +35,20 @@ Logs: {folder}"""
 
 @dataclass
 class Demo:
-    """One demo; `keep` leaves everything running at the end."""
+    """One demo. With `keep`, the local AWS runs on at the end."""
 
     steps: Steps
     keep: bool = False
 
     def run(self) -> None:
-        """Run it; whatever happens, and Ctrl-C, leaves nothing running."""
-        run = new_run()
+        """Run the demo. An error or Ctrl-C stops the local AWS."""
+        instance = new_instance()
         with ThreadPoolExecutor(1) as pool:
-            # The app is synthesized while the local AWS starts and is bootstrapped: it needs neither.
-            assembly = pool.submit(_synthesize, run)
-            aws = self._start(run)
+            # The synthesis needs no AWS. It runs while the local AWS starts.
+            assembly = pool.submit(_synthesize, instance)
+            aws = self._start(instance)
             try:
-                self._deploy_and_look(aws, assembly)
+                self._deploy_and_show(aws, assembly)
                 if not self.keep:
                     self._destroy(aws, assembly.result())
             except BaseException:
@@ -54,51 +56,51 @@ class Demo:
                 aws.stop()
                 raise
         if self.keep:
-            self._say_how_to_go_on(aws)
+            self._print_next_commands(aws)
         else:
             self._stop(aws)
         self.steps.console.print(f"\n{self.steps.seconds:.0f} s in all", highlight=False)
 
-    def _start(self, run: Run) -> LocalAws:
+    def _start(self, instance: EmulatorInstance) -> LocalAws:
         with self.steps.step("start the local AWS") as step:
-            aws = LocalAws.start(run, keep=self.keep)
-            step.result = f"{aws.endpoint}, every request signed and every policy evaluated"
+            aws = LocalAws.start(instance, keep=self.keep)
+            step.result = f"{aws.endpoint}, with signatures and policies verified"
             return aws
 
-    def _deploy_and_look(self, aws: LocalAws, assembly: Future[Path]) -> None:
+    def _deploy_and_show(self, aws: LocalAws, assembly: Future[Path]) -> None:
         self._bootstrap(aws)
         outputs = self._deploy(aws, assembly)
         self._show_migration(aws, outputs)
-        self._write_a_row(aws, outputs["QuerierFunction"])
+        self._invoke_querier(aws, outputs["QuerierFunction"])
         self._show_queries(aws)
 
     def _bootstrap(self, aws: LocalAws) -> None:
         with self.steps.step("cdk bootstrap") as step:
-            cdk.Cdk(aws, _noting(step)).bootstrap()
+            cdk.Cdk(aws, _note_events(step)).bootstrap()
 
     def _deploy(self, aws: LocalAws, assembly: Future[Path]) -> Mapping[str, str]:
-        with self.steps.step("cdk synth, begun with the first step") as step:
+        with self.steps.step("cdk synth (began with the first step)") as step:
             synthesized = assembly.result()
             resources = _number_of_resources(synthesized)
             step.result = f"{resources} resources"
         with self.steps.step("cdk deploy") as step:
-            outputs = cdk.Cdk(aws, _noting(step)).deploy(synthesized)
+            outputs = cdk.Cdk(aws, _note_events(step)).deploy(synthesized)
             [database] = aws.databases()
             step.result = f"{resources} resources; PostgreSQL {database.version} ({database.kind}) behind RDS"
             return outputs
 
     def _show_migration(self, aws: LocalAws, outputs: Mapping[str, str]) -> None:
-        table = Table("what", Column("came of it", overflow="fold"), title="the migration", title_justify="left")
+        table = Table("output", Column("value", overflow="fold"), title="the migration", title_justify="left")
         table.add_row("revision reached", outputs["Revision"])
         table.add_row(
             "revisions applied", f"{outputs['RevisionsApplied']}, in {float(outputs['UpgradeSeconds']):.2f} s"
         )
         for login in dict.fromkeys(aws.logins()):
-            table.add_row(f"login {login.user}", f"by a token of the role {login.principal.split('/')[1]}")
+            table.add_row(f"login {login.user}", f"with a token of the role {login.principal.split('/')[1]}")
         self.steps.console.print(table)
 
-    def _write_a_row(self, aws: LocalAws, function: str) -> None:
-        with self.steps.step("invoke the querier, as its schedule does") as step:
+    def _invoke_querier(self, aws: LocalAws, function: str) -> None:
+        with self.steps.step("invoke the querier with the event of its schedule") as step:
             due_at = datetime.now(UTC).isoformat(timespec="seconds")
             step.result = json.dumps(aws.invoke(function, {"time": due_at}))
 
@@ -109,18 +111,18 @@ class Demo:
 
     def _destroy(self, aws: LocalAws, assembly: Path) -> None:
         with self.steps.step("cdk destroy") as step:
-            cdk.Cdk(aws, _noting(step)).destroy(assembly)
+            cdk.Cdk(aws, _note_events(step)).destroy(assembly)
 
     def _stop(self, aws: LocalAws) -> None:
         with self.steps.step("stop the local AWS"):
             aws.stop()
 
-    def _say_how_to_go_on(self, aws: LocalAws) -> None:
-        self.steps.console.print(AFTERWARDS.format(folder=aws.run.folder), highlight=False, markup=False)
+    def _print_next_commands(self, aws: LocalAws) -> None:
+        self.steps.console.print(NEXT_COMMANDS.format(folder=aws.instance.folder), highlight=False, markup=False)
 
 
 def rows_of(database: connection, sql: str) -> Table:
-    """Return what a query answers, as a table to print."""
+    """Return the rows of a query as a table."""
     with database.cursor() as cursor:
         cursor.execute(sql)
         table = Table(*(Column(column.name, overflow="fold") for column in cursor.description or ()))
@@ -131,17 +133,17 @@ def rows_of(database: connection, sql: str) -> Table:
 
 
 def deploy(aws: LocalAws, steps: Steps) -> None:
-    """Deploy the checkout as it is to a local AWS that is running."""
+    """Deploy the checkout to a running local AWS."""
     with steps.step("cdk synth"):
-        assembly = _synthesize(aws.run)
+        assembly = _synthesize(aws.instance)
     with steps.step("cdk deploy") as step:
-        outputs = cdk.Cdk(aws, _noting(step)).deploy(assembly)
+        outputs = cdk.Cdk(aws, _note_events(step)).deploy(assembly)
         step.result = f"revision {outputs['Revision']}"
 
 
-def _synthesize(run: Run) -> Path:
-    authority = Certificates(STATE / "ca")
-    return cdk.synth(run.folder / "cdk.out", context=cdk.local_context(authority.ca_path))
+def _synthesize(instance: EmulatorInstance) -> Path:
+    authority = CertificateAuthority(STATE / "ca")
+    return cdk.synth(instance.folder / "cdk.out", context=cdk.local_context(authority.ca_path))
 
 
 def _number_of_resources(assembly: Path) -> int:
@@ -149,7 +151,7 @@ def _number_of_resources(assembly: Path) -> int:
     return len(template["Resources"])
 
 
-def _noting(step: Step) -> cdk.Progress:
+def _note_events(step: Step) -> cdk.Progress:
     def note(event: cdk.StackEvent) -> None:
         count = f"{event.done}/{event.total}" if event.total else f"{event.done}"
         step.note(f"{count}  {event.resource}")

@@ -1,9 +1,21 @@
-"""What can go wrong in the local AWS, as one family."""
+"""The errors of the local AWS."""
 
 
 class LocalAwsError(Exception):
-    """Something the local AWS cannot do; the message says what, with the value, and what is allowed."""
+    """The root of all errors of the local AWS. The message names the setting or the action, and says what to do."""
 
 
-class Refused(LocalAwsError):  # noqa: N818 - says what became of the login
-    """A login is turned away; the message is the reason, for the server's log and never for the client."""
+class AuthenticationError(LocalAwsError):
+    """A token is rejected. The message is the reason, for the server's log only."""
+
+
+class LoginRejectedError(LocalAwsError):
+    """A login is rejected. `response` is the message for the client; the error's text is for the log only."""
+
+    def __init__(self, response: bytes, reason: str) -> None:
+        super().__init__(reason)
+        self.response = response
+
+
+class ProtocolError(LocalAwsError):
+    """A client violates PostgreSQL's protocol."""

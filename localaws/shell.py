@@ -1,4 +1,4 @@
-"""The lines that point the AWS tools of a developer's shell at the local AWS."""
+"""The shell commands that configure AWS's tools for the local AWS."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterator, Mapping
 
 from localaws.aws import LocalAws
 from localaws.cdk import local_context
-from localaws.run import HOST
+from localaws.constants import HOST
 
-CREDENTIALS_OF_OTHERS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+CREDENTIAL_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 CONTEXT_PREFIX = "PRIVATE_DATABASE_"
-"""Of the variables from which app.py takes a setting that the context does not name."""
+"""The prefix of the environment variables that app.py reads as settings."""
 
 
 def shell_lines(aws: LocalAws, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield lines for a POSIX shell with the variables `environ`."""
+    """Yield the export and unset commands for a POSIX shell with the variables `environ`."""
     exported = {name: value for name, value in aws.env().items() if name.startswith(("AWS_", "CDK_", "NODE_"))}
     for setting, value in local_context(aws.ca_path).items():
         exported[CONTEXT_PREFIX + setting.replace("-", "_").upper()] = value
-    exported |= _without_proxy(environ)
-    others = {name for name in environ if name.startswith("AWS_")} | set(CREDENTIALS_OF_OTHERS)
+    exported |= _proxy_exceptions(environ)
+    others = {name for name in environ if name.startswith("AWS_")} | set(CREDENTIAL_VARIABLES)
     for name in sorted(others - exported.keys()):
         yield f"unset {name}"
     for name, value in exported.items():
         yield f"export {name}={shlex.quote(value)}"
 
 
-def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what keeps the tools from asking a proxy for this machine."""
+def _proxy_exceptions(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that exclude this machine from the developer's proxy."""
     if not any(name.lower().endswith("_proxy") for name in environ):
         return {}
     hosts = environ.get("NO_PROXY") or environ.get("no_proxy") or ""

@@ -1,4 +1,4 @@
-"""Showing what goes on: numbered steps with their seconds; a spinner on a terminal, plain lines elsewhere."""
+"""Numbered steps with their duration: a spinner on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.status import Status
 
-NOTE = "[dim]{task.fields[note]}[/]"
-PLAIN_EVERY_SECONDS = 5.0
-"""How often a step that takes long says so where there is no spinner."""
+NOTE_INTERVAL_SECONDS = 5.0
+"""The minimum time between two notes of a step where there is no spinner."""
 
 
 @dataclass
 class Step:
-    """A step under way: `note` says what it is doing, `result` what came of it."""
+    """A running step. `result` is shown at its end."""
 
     title: str
     console: Console
-    spinner: Progress | None = None
+    status: Status | None = None
     result: str = ""
     started: float = field(default_factory=time.monotonic)
-    _said: float = field(default_factory=time.monotonic)
+    note_interval: float = NOTE_INTERVAL_SECONDS
+    _noted: float = field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float:
-        """Return how long it has taken so far."""
+        """Return the duration so far."""
         return time.monotonic() - self.started
 
     def note(self, text: str) -> None:
-        """Show what is being done right now."""
-        if self.spinner:
-            self.spinner.update(self.spinner.task_ids[0], note=text)
-        elif time.monotonic() - self._said >= PLAIN_EVERY_SECONDS:
-            self._said = time.monotonic()
+        """Show the current action of the step."""
+        if self.status:
+            self.status.update(f"{self.title}  [dim]{escape(text)}[/]")
+        elif time.monotonic() - self._noted >= self.note_interval:
+            self._noted = time.monotonic()
             self.console.print(f"      {self.seconds:5.1f} s  {escape(text)}", highlight=False)
 
 
 @dataclass
 class Steps:
-    """The steps of one undertaking, `total` of them."""
+    """The steps of a command, `total` of them."""
 
     total: int
     console: Console = field(default_factory=lambda: Console(soft_wrap=True))
     number: int = 0
     started: float = field(default_factory=time.monotonic)
+    note_interval: float = NOTE_INTERVAL_SECONDS
 
     @property
     def seconds(self) -> float:
@@ -57,28 +58,27 @@ class Steps:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Announce a step, and tell how it ended."""
+        """Show the begin and the end of a step."""
         self.number += 1
-        step = Step(f"[{self.number}/{self.total}] {title}".replace("[", r"\[", 1), self.console)
+        title = f"[{self.number}/{self.total}] {title}".replace("[", r"\[", 1)
+        step = Step(title, self.console, note_interval=self.note_interval)
         try:
-            with self._shown(step):
+            with self._spinner(step):
                 yield step
         except BaseException:
-            self._line("[red]✗[/]", step)
+            self._print_end("[red]✗[/]", step)
             raise
-        self._line("[green]✓[/]", step)
+        self._print_end("[green]✓[/]", step)
 
     @contextmanager
-    def _shown(self, step: Step) -> Iterator[None]:
+    def _spinner(self, step: Step) -> Iterator[None]:
         if not self.console.is_terminal:
             self.console.print(f"  {step.title} …", highlight=False)
             yield
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn(NOTE))
-        with Progress(*columns, console=self.console, transient=True) as step.spinner:
-            step.spinner.add_task(step.title, note="")
+        with self.console.status(step.title) as step.status:
             yield
 
-    def _line(self, mark: str, step: Step) -> None:
+    def _print_end(self, mark: str, step: Step) -> None:
         result = f": {escape(step.result)}" if step.result else ""
         self.console.print(f"{mark} {step.title}{result}  [dim]{step.seconds:.1f} s[/]", highlight=False)

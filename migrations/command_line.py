@@ -62,12 +62,12 @@ def _connect_to(url: sa.URL) -> sa.Connection:
 def _connect_to_ephemeral_database() -> Iterator[sa.Connection]:
     try:
         from localaws.errors import LocalAwsError  # noqa: PLC0415 - not in the zip of a function
-        from localaws.postgres import throwaway  # noqa: PLC0415
+        from localaws.postgres import ephemeral  # noqa: PLC0415
     except ModuleNotFoundError as exc:
         raise CommandError(f"DATABASE_URL must have the form {_URL_FORM} (got nothing)") from exc
     print("DATABASE_URL is not set: using an ephemeral PostgreSQL, which is deleted afterwards", file=sys.stderr)
     try:
-        with throwaway.database(owner=OWNER, roles=ROLES) as arguments:
+        with ephemeral.database(owner=OWNER, roles=ROLES) as arguments:
             engine = sa.create_engine("postgresql+psycopg2://", connect_args=arguments, poolclass=sa.NullPool)
             with engine.connect() as connection:
                 yield connection

@@ -6,7 +6,7 @@ import signal
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # has no types
 
-from localaws.certificates import Certificates
+from localaws.certificates import CertificateAuthority
 
 # Powertools reads these variables when a handler is imported.
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "PrivateDatabase"
@@ -24,9 +24,9 @@ DEPLOYMENTS = ("test_deployments.py", "test_deployments_that_fail.py", "test_des
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
     """Return the certificate authority of this session."""
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+    return CertificateAuthority(tmp_path_factory.mktemp("certificates"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:

@@ -1,1 +1,1 @@
-"""The process that stands in for AWS: ministack, strict, and what it lacks of what this project's stack needs."""
+"""The emulator of AWS: ministack in strict mode, and the replacements of the parts that this project's stack needs."""

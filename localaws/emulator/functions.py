@@ -1,19 +1,19 @@
-"""Functions whose execution environments end with them. ministack's CloudFormation would leave the processes behind."""
+"""The removal of functions: it ends their execution environments. ministack's CloudFormation leaves the processes."""
 
 from __future__ import annotations
 
+from localaws.emulator import pool
 from localaws.emulator.ministack import Properties, ResourceType, account_and_region
-from localaws.lambda_runtime import environments
 
 TYPE = "AWS::Lambda::Function"
 
 
 def register() -> None:
-    """End the environments of every function that CloudFormation removes from now on."""
+    """End the execution environments of each function that CloudFormation removes from now on."""
     original = ResourceType.registered(TYPE)
 
     def delete(name: str, properties: Properties) -> None:
         original.delete(name, properties)
-        environments.end_of_function(name, account_and_region())
+        pool.end_function(name, account_and_region())
 
     ResourceType(original.create, delete, original.update).register(TYPE)

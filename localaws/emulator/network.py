@@ -1,4 +1,4 @@
-"""The EC2 resource types of a VPC that ministack's CloudFormation lacks. Records only: no packet is ever filtered."""
+"""The EC2 resource types that ministack's CloudFormation does not have. They are records without a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from localaws.emulator.ministack import Attributes, Properties, ResourceType, ec
 
 
 def register() -> None:
-    """Add the types."""
+    """Add the resource types to CloudFormation."""
     ResourceType(create_address, delete_address).register("AWS::EC2::EIP")
     ResourceType(create_nat_gateway, delete_nat_gateway).register("AWS::EC2::NatGateway")
     ResourceType(create_flow_log, delete_flow_log).register("AWS::EC2::FlowLog")
@@ -17,9 +17,9 @@ def register() -> None:
 
 
 def create_address(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Attributes]:
-    """Allocate an Elastic IP. CloudFormation's physical id is the address and the allocation, joined."""
-    answer = ec2("AllocateAddress", {"Domain": properties.get("Domain", "vpc")})
-    address, allocation = _element(answer, "publicIp"), _element(answer, "allocationId")
+    """Allocate an Elastic IP. The physical id is the address and the allocation id, joined by `|`."""
+    response = ec2("AllocateAddress", {"Domain": properties.get("Domain", "vpc")})
+    address, allocation = _element(response, "publicIp"), _element(response, "allocationId")
     tag_ec2(allocation, properties)
     return f"{address}|{allocation}", {"AllocationId": allocation, "PublicIp": address}
 
@@ -30,39 +30,39 @@ def delete_address(physical_id: str, _properties: Properties) -> None:
 
 
 def create_nat_gateway(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Attributes]:
-    """Make a NAT gateway."""
-    wanted = {name: properties.get(name) for name in ("SubnetId", "AllocationId", "ConnectivityType")}
-    gateway = _element(ec2("CreateNatGateway", wanted), "natGatewayId")
+    """Create a NAT gateway."""
+    parameters = {name: properties.get(name) for name in ("SubnetId", "AllocationId", "ConnectivityType")}
+    gateway = _element(ec2("CreateNatGateway", parameters), "natGatewayId")
     tag_ec2(gateway, properties)
     return gateway, {"NatGatewayId": gateway}
 
 
 def delete_nat_gateway(physical_id: str, _properties: Properties) -> None:
-    """Remove the NAT gateway."""
+    """Delete the NAT gateway."""
     ec2("DeleteNatGateway", {"NatGatewayId": physical_id})
 
 
 def create_flow_log(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Attributes]:
-    """Record a flow log; nothing flows into it."""
-    wanted = {name: properties.get(name) for name in ("ResourceType", "TrafficType", "LogDestinationType")}
+    """Create the record of a flow log. It stays empty."""
+    parameters = {name: properties.get(name) for name in ("ResourceType", "TrafficType", "LogDestinationType")}
     destination = {name: properties.get(name) for name in ("LogDestination", "LogGroupName")}
-    answer = ec2("CreateFlowLogs", {"ResourceId.1": properties["ResourceId"], **wanted, **destination})
-    flow_log = _element(answer, "item")
+    response = ec2("CreateFlowLogs", {"ResourceId.1": properties["ResourceId"], **parameters, **destination})
+    flow_log = _element(response, "item")
     tag_ec2(flow_log, properties)
     return flow_log, {"Id": flow_log}
 
 
 def delete_flow_log(physical_id: str, _properties: Properties) -> None:
-    """Remove the record of the flow log."""
+    """Delete the record of the flow log."""
     ec2("DeleteFlowLogs", {"FlowLogId.1": physical_id})
 
 
 def security_group_rule(direction: str) -> ResourceType:
-    """Return the type for a rule that is a resource of its own; `direction` is Ingress or Egress."""
+    """Return the resource type of a separate security group rule. `direction`: Ingress or Egress."""
 
     def create(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, Attributes]:
-        answer = ec2(f"AuthorizeSecurityGroup{direction}", _permission(properties, direction))
-        rule = _element(answer, "securityGroupRuleId")
+        response = ec2(f"AuthorizeSecurityGroup{direction}", _permission(properties, direction))
+        rule = _element(response, "securityGroupRuleId")
         return rule, {"Id": rule}
 
     def delete(physical_id: str, properties: Properties) -> None:
@@ -73,7 +73,7 @@ def security_group_rule(direction: str) -> ResourceType:
 
 
 def _permission(properties: Properties, direction: str) -> dict[str, object]:
-    """Return a rule's properties as the parameters of EC2's API."""
+    """Convert the properties of a rule to the parameters of EC2's API."""
     peer = properties.get("SourceSecurityGroupId" if direction == "Ingress" else "DestinationSecurityGroupId")
     rule = {
         "IpProtocol": properties.get("IpProtocol", "-1"),
@@ -87,7 +87,7 @@ def _permission(properties: Properties, direction: str) -> dict[str, object]:
 
 
 def _element(xml: str, name: str) -> str:
-    found = re.search(rf"<{name}>(.*?)</{name}>", xml)
-    if found is None:
-        raise ValueError(f"EC2 answered without <{name}>: {xml[:200]}")
-    return found[1]
+    element = re.search(rf"<{name}>(.*?)</{name}>", xml)
+    if element is None:
+        raise ValueError(f"the response of EC2 must have an element <{name}> (got {xml[:200]})")
+    return element[1]

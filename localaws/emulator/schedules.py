@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: which schedules are due, and what they deliver. ministack knows no context attributes."""
+"""EventBridge Scheduler: the times of the schedules and their events. ministack has no context attributes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localaws.emulator import asynchronous
 from localaws.emulator import ministack_runtime as runtime
 from localaws.emulator.ministack_runtime import Schedule, Scope
 
-LOOK_EVERY_SECONDS = 1.0
+TICK_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 type Key = tuple[Scope, str]
@@ -26,17 +26,17 @@ type Version = tuple[object, ...]
 
 @dataclass
 class Scheduler:
-    """The times at which the schedules are due next."""
+    """The next time of each schedule."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _due: dict[Key, tuple[Version, datetime | None]] = field(default_factory=dict)
 
     def register(self) -> None:
-        """Serve all schedules."""
-        runtime.replace_scheduler(self.fire_what_is_due, LOOK_EVERY_SECONDS)
+        """Replace ministack's scheduler."""
+        runtime.replace_scheduler(self.fire_what_is_due, TICK_SECONDS)
 
     def fire_what_is_due(self) -> None:
-        """Invoke the target of every schedule that is due, once for each time that it was due."""
+        """Invoke the target of each schedule that is due, once for each of its times."""
         now = self.now()
         for scope, name, schedule in runtime.schedules():
             due = self._next(scope, name, schedule)
@@ -59,7 +59,7 @@ class Scheduler:
 
 
 def first(schedule: Schedule) -> datetime | None:
-    """Return the first time at which a schedule is due."""
+    """Return the first time of a schedule."""
     changed = _utc(schedule["LastModificationDate"])
     start = runtime.epoch_of(schedule.get("StartDate"))
     begin = max(changed, _utc(start)) if start is not None else changed
@@ -70,7 +70,7 @@ def first(schedule: Schedule) -> datetime | None:
 
 
 def after(schedule: Schedule, time: datetime) -> datetime | None:
-    """Return the next time after `time`; None if there is no further one, or the expression is not known."""
+    """Return the next time after `time`. Return None after the last time, or if the expression is not supported."""
     expression = schedule["ScheduleExpression"]
     if seconds := runtime.rate_seconds(expression):
         return time + timedelta(seconds=seconds)
@@ -87,7 +87,7 @@ def fill_in(text: str, *, schedule_arn: str, due: datetime, execution: str) -> s
         "schedule-arn": schedule_arn,
         "scheduled-time": f"{due:%Y-%m-%dT%H:%M:%SZ}",
         "execution-id": execution,
-        "attempt-number": "1",  # the emulator's Lambda takes every event, so that there is no second attempt
+        "attempt-number": "1",  # the emulator's Lambda accepts every event, so that there is no second attempt
     }
     for name, value in attributes.items():
         text = text.replace(f"<aws.scheduler.{name}>", value)
@@ -116,7 +116,7 @@ def _fire(scope: Scope, schedule: Schedule, due: datetime) -> None:
 
 
 def _invoke(target: dict[str, Any], text: str) -> None:
-    """Hand the event to Lambda, which retries it; what Lambda does not take goes to the schedule's dead letters."""
+    """Invoke the function asynchronously, with retries. Without the function, send to the schedule's dead letters."""
     function = runtime.function_of(target["Arn"])
     payload = json.loads(text)
     if function:
@@ -132,7 +132,7 @@ def _version(schedule: Schedule) -> Version:
 
 
 def _in_zone(schedule: Schedule, time: datetime) -> datetime:
-    """Read a time without a zone, taken for UTC, as one of the schedule's zone."""
+    """Convert a time that was read as UTC to the time zone of the schedule."""
     return time.replace(tzinfo=_zone(schedule)).astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Secrets whose `Ref` is their ARN, as on AWS. ministack's is the name, and a policy on a name allows nothing."""
+"""Secrets whose `Ref` is the ARN, as on AWS. In ministack it is the name, and a policy for a name allows nothing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ TYPE = "AWS::SecretsManager::Secret"
 
 
 def register() -> None:
-    """Make ARNs the physical ids of the secrets that CloudFormation makes from now on."""
+    """Use ARNs as the physical ids of the secrets that CloudFormation creates from now on."""
     by_name = ResourceType.registered(TYPE)
     update_by_name = by_name.update
     if update_by_name is None:
-        raise RuntimeError(f"ministack no longer updates {TYPE}")
+        raise RuntimeError(f"ministack must have an update handler for {TYPE}")
 
     def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Attributes]:
         _, attributes = by_name.create(logical_id, properties, stack)

@@ -1,4 +1,4 @@
-"""Serving ministack over TLS until told to stop, and leaving nothing behind."""
+"""Serve ministack over TLS until the stop, and then end everything that it started."""
 
 from __future__ import annotations
 
@@ -12,49 +12,50 @@ import threading
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
-from localaws.certificates import Certificates
+from localaws.certificates import CertificateAuthority
+from localaws.constants import STATE
 from localaws.emulator import (
     asynchronous,
     functions,
     ministack,
     ministack_runtime,
     network,
+    pool,
     secrets,
     state_machines,
 )
-from localaws.emulator.database import Databases
+from localaws.emulator.databases import Databases
+from localaws.emulator.execution import PythonWorker, execute
+from localaws.emulator.instance import EmulatorInstance
 from localaws.emulator.schedules import Scheduler
-from localaws.lambda_runtime import environments
-from localaws.lambda_runtime.execution import ExecutionEnvironment, execute
-from localaws.run import STATE, Run
 
 STDIN = 0
 
 
-def serve(run: Run, listener: int, *, keep: bool) -> None:
-    """Serve on the listening socket `listener` until SIGTERM or, unless `keep`, the parent's end.
+def serve(instance: EmulatorInstance, listener: int, *, keep: bool) -> None:
+    """Serve on the listening socket `listener` until SIGTERM and, without `keep`, the end of the parent process.
 
-    Then stop everything that was started here.
+    Then stop the functions and the databases.
     """
     logging.getLogger("localaws").setLevel(logging.INFO)
-    databases = Databases(Certificates(STATE / "ca"), run)
+    databases = Databases(CertificateAuthority(STATE / "ca"), instance)
     _complete_ministack(databases)
     try:
-        # Not asyncio.run: it would wait for the server's end, and that for whoever keeps a connection open.
+        # Not asyncio.run: it would wait for the end of the server, which waits for open connections.
         asyncio.new_event_loop().run_until_complete(_serve_until_stopped(listener, keep=keep))
     finally:
-        environments.end_all()
+        pool.end_all()
         databases.stop()
-        shutil.rmtree(run.temporary, ignore_errors=True)
+        shutil.rmtree(instance.temporary, ignore_errors=True)
 
 
 def _complete_ministack(databases: Databases) -> None:
-    """Add what the stack needs and ministack lacks."""
-    ministack.keep_away_from_docker()
+    """Replace and add the parts of ministack that this project's stack needs."""
+    ministack.disable_docker()
     ministack.trust_only_the_configured_root()
-    ministack.keep_what_undeleted_resources_need()
-    ministack_runtime.replace_python_executor(execute, ExecutionEnvironment)
-    environments.register()
+    ministack.keep_dependencies_of_undeleted_resources()
+    ministack_runtime.replace_python_executor(execute, PythonWorker)
+    pool.register()
     asynchronous.register()
     Scheduler().register()
     functions.register()
@@ -65,13 +66,13 @@ def _complete_ministack(databases: Databases) -> None:
 
 
 async def _serve_until_stopped(listener: int, *, keep: bool) -> None:
-    """Run the ASGI server ourselves: ministack's own start would also take port 443 whenever it can."""
+    """Run the ASGI server. ministack's own start would also listen on port 443 if it can."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     if not keep:
-        threading.Thread(target=_wait_for_parents_end, args=(loop, stop), daemon=True).start()
+        threading.Thread(target=_wait_for_end_of_parent, args=(loop, stop), daemon=True).start()
     serving = loop.create_task(
         hypercorn_serve(ministack.asgi_app, _config(listener), shutdown_trigger=asyncio.Event().wait)
     )
@@ -81,7 +82,7 @@ async def _serve_until_stopped(listener: int, *, keep: bool) -> None:
         serving.result()
 
 
-def _wait_for_parents_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _wait_for_end_of_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     os.read(STDIN, 1)
     loop.call_soon_threadsafe(stop.set)
 

@@ -1,6 +1,6 @@
-"""State machines whose executions end with them, as on AWS.
+"""The removal of state machines: it stops their executions, as on AWS.
 
-Names repeat in the emulator: an execution that went on would poll the functions of the next stack of the same name.
+Names repeat in the emulator. An execution that continues would call the functions of the next stack of the same name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ TYPE = "AWS::StepFunctions::StateMachine"
 
 
 def register() -> None:
-    """Stop the executions of every state machine that CloudFormation removes from now on."""
+    """Stop the executions of each state machine that CloudFormation removes from now on."""
     ministack_runtime.end_stopped_executions()
     original = ResourceType.registered(TYPE)
 

@@ -1,1 +1,1 @@
-"""Where Python functions run: a bare interpreter that sees its zip and what AWS's runtime brings, nothing else."""
+"""The local Lambda runtime for Python functions: interpreter, execution environments and packages. No ministack."""

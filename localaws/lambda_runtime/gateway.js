@@ -1,6 +1,6 @@
-// Preloaded into the Node.js functions, CDK's own: CDK's Provider framework answers CloudFormation on https port 443,
-// whatever port the answer's address names. This sends those requests to the port the emulator listens on, so that
-// nobody has to be root and nothing else may be on 443.
+// Preloaded into the Node.js functions, which are CDK's own. CDK's Provider framework sends its response for
+// CloudFormation to port 443, also if the response URL has another port. This script sends such requests to the port of
+// the emulator, so that the emulator needs neither root nor port 443.
 "use strict";
 const https = require("https");
 
@@ -10,9 +10,9 @@ const original = https.request;
 
 https.request = function request(options, ...rest) {
   const plain = options && typeof options === "object" && !(options instanceof URL);
-  const meant = plain && (options.hostname || options.host) === host && [undefined, "", 443, "443"].includes(options.port);
-  return original.call(https, meant ? { ...options, port } : options, ...rest);
+  const isResponse = plain && (options.hostname || options.host) === host && [undefined, "", 443, "443"].includes(options.port);
+  return original.call(https, isResponse ? { ...options, port } : options, ...rest);
 };
 
-// The emulator holds this open: when it is gone, a function must not run on.
+// The emulator holds standard input open. A function must end with the emulator.
 process.stdin.on("end", () => process.exit(1));

@@ -1,4 +1,4 @@
-"""A bare Python interpreter with one unpacked zip: started, asked, killed. It knows nothing of the emulator."""
+"""A Python interpreter with an unpacked zip, outside of every virtual environment."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-INIT_SECONDS = 30.0
-"""Lambda allows a start 10 s; a small machine that runs a whole AWS besides is given more."""
+RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")
+INIT_TIMEOUT_SECONDS = 30.0
+"""The time for the import of a handler. Lambda allows 10 s. This machine may be slow and busy."""
 
 type Outcome = dict[str, Any]
-"""{"payload": JSON text} or {"error": {"errorType": …, "errorMessage": …}}, as Lambda words it."""
+"""{"payload": JSON text} or {"error": {"errorType": …, "errorMessage": …}}, in the words of Lambda."""
 
 
 class Interpreter:
-    """The process of an execution environment. `folder` is its own; `task` below it holds the unpacked zip."""
+    """The process of an execution environment, in its `folder`. The subfolder `task` has the unpacked zip."""
 
     def __init__(self, folder: Path, *, runtime: Path, handler: str, variables: Mapping[str, str]) -> None:
         log = folder / "log"
         self._log = log.open("wb+")
-        self._channel, theirs = socket.socketpair()
-        with theirs, log.open("ab") as output:
+        self._channel, remote = socket.socketpair()
+        with remote, log.open("ab") as output:
             self._process = subprocess.Popen(
-                command(theirs.fileno(), folder / "task", runtime, handler),
+                command(remote.fileno(), folder / "task", runtime, handler),
                 cwd=folder / "task",
                 env=variables,
-                stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
+                stdin=subprocess.PIPE,  # its end tells the child that this process has ended
                 stdout=output,
                 stderr=output,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[remote.fileno()],
             )
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process, for whoever has to end it."""
+        """Return the process."""
         return self._process
 
     def wait_until_ready(self, request_id: str) -> Outcome:
-        """Wait for the import of the handler; return an error if it failed."""
-        return self._receive(INIT_SECONDS, request_id)
+        """Wait for the import of the handler. Return an error if it fails."""
+        return self._receive(INIT_TIMEOUT_SECONDS, request_id)
 
     def call(
         self, event: object, request_id: str, *, function_arn: str, trace_id: str | None, timeout: float
     ) -> Outcome:
-        """Run one invocation; when it takes longer than `timeout` seconds, kill the process."""
+        """Run one invocation. Kill the process after `timeout` seconds."""
         invocation = {
             "event": event,
             "request_id": request_id,
@@ -58,30 +58,30 @@ class Interpreter:
             "trace_id": trace_id,
             "deadline": time.time() + timeout,
         }
-        with contextlib.suppress(OSError):  # that the process has ended meanwhile is seen when receiving
+        with contextlib.suppress(OSError):  # _receive() detects that the process has ended
             self._channel.sendall(json.dumps(invocation).encode() + b"\n")
         return self._receive(timeout, request_id)
 
     def new_log_lines(self) -> str:
-        """Return what was written to standard output and error since the last time."""
+        """Return the lines on standard output and error since the last call."""
         return self._log.read().decode(errors="replace")
 
     def is_alive(self) -> bool:
-        """Return whether it can be called."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     def kill(self) -> int:
-        """End the process as Lambda does, without asking it; return its exit status."""
+        """Kill the process, as Lambda does, and return its exit status."""
         self._channel.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.2)  # one that ends by itself closes its socket a moment earlier
+            self._process.wait(0.2)  # a process that ends by itself closes its socket a moment earlier
         self._process.kill()
         if self._process.stdin:
             self._process.stdin.close()
         return self._process.wait()
 
     def close(self) -> None:
-        """Kill it and close what belongs to it."""
+        """Kill the process and close its log."""
         self.kill()
         self._log.close()
 
@@ -100,21 +100,21 @@ class Interpreter:
                 "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
             )
         if not line:
-            said = _words(self.kill())
-            return _failure("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {said}")
+            status = _format_status(self.kill())
+            return _failure("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {status}")
         outcome: Outcome = json.loads(line)
         return outcome
 
 
 def command(channel: int, task_root: Path, runtime: Path, handler: str) -> list[str]:
-    """Return how to start the interpreter outside of every virtual environment: isolated, without site-packages."""
+    """Return the command of the interpreter: isolated, without site-packages, outside of every virtual environment."""
     interpreter = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
-    arguments = [BOOTSTRAP, channel, task_root, runtime, handler]
+    arguments = [RUNTIME_CLIENT, channel, task_root, runtime, handler]
     return [str(interpreter), "-I", "-S", "-B", *map(str, arguments)]
 
 
 def _read_line(channel: socket.socket, deadline: float) -> bytes:
-    """Read up to the end of the line, or nothing if the other side ends; raise TimeoutError at the deadline."""
+    """Read one line. Return nothing if the other side ends. Raises TimeoutError at the deadline."""
     received = bytearray()
     while not received.endswith(b"\n"):
         channel.settimeout(max(0.001, deadline - time.monotonic()))
@@ -134,5 +134,5 @@ def _failure(kind: str, message: str) -> Outcome:
     return {"error": {"errorMessage": message, "errorType": kind}}
 
 
-def _words(status: int) -> str:
+def _format_status(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"signal: {-status}"

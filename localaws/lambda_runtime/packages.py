@@ -1,4 +1,4 @@
-"""The packages that AWS's python3.13 runtime brings besides a zip: boto3 and what it needs, nothing more."""
+"""The packages of AWS's python3.13 runtime: boto3 and its requirements."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import uv
 
+from localaws.constants import CHECKOUT
 from localaws.errors import LocalAwsError
-from localaws.run import CHECKOUT
 
-MIRROR = CHECKOUT / ".tools" / "uv.toml"  # made by tools/setup, where pip is told of a mirror: uv does not read that
+MIRROR = CHECKOUT / ".tools" / "uv.toml"  # tools/setup writes it if pip is configured with a mirror
 
 
-def installed(requirements: Path, cache: Path) -> Path:
-    """Return a folder with the locked packages, installed at the first use of this lock."""
+def install(requirements: Path, cache: Path) -> Path:
+    """Return the folder with the locked packages. The first use of a lock file installs them."""
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
     folder = cache / f"runtime-{digest}"
     if not folder.exists():
@@ -29,20 +29,20 @@ def installed(requirements: Path, cache: Path) -> Path:
 
 
 def _install(requirements: Path, target: Path) -> None:
-    """Let uv unpack exactly what the lock lists, from the developer's cache or mirror if there is one."""
+    """Install the packages of the lock file with uv, from the developer's cache or mirror if there is one."""
     options = ["--quiet", "--python-version", "3.13", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
     command = [uv.find_uv_bin(), "pip", "install", *options, "--compile-bytecode", "--target", str(target)]
     if MIRROR.exists():
         command += ["--config-file", str(MIRROR)]
-    run = subprocess.run([*command, "--requirement", str(requirements)], capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise LocalAwsError(f"cannot install {requirements.name} for the functions: {run.stderr.strip()}")
+    result = subprocess.run([*command, "--requirement", str(requirements)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise LocalAwsError(f"cannot install the packages of {requirements.name}: {result.stderr.strip()}")
 
 
 def _move(built: Path, folder: Path) -> None:
-    """Put the folder in place whole; whoever was faster has put the same one there."""
+    """Rename the folder. Another process may have installed the same packages first."""
     try:
-        os.rename(built, folder)  # noqa: PTH104  # Path.rename would do; os.rename says that it is atomic
+        os.rename(built, folder)  # noqa: PTH104  # atomic on POSIX
     except OSError:
         if not folder.exists():
             raise

@@ -1,47 +1,37 @@
-"""A PostgreSQL server that behaves like RDS: no superuser for its owner, TLS forced, and IAM login with real checks."""
+"""Ephemeral PostgreSQL servers, in a container or from the programs on this machine. No IAM and no RDS."""
 
-import shutil
 from pathlib import Path
 
-from localaws.authority import Authority
-from localaws.certificates import Certificates
-from localaws.postgres.binaries import find
-from localaws.postgres.choice import DEFAULT_VERSION, choose
+from localaws.postgres.access import SUPERUSER, ServerAccess
+from localaws.postgres.binaries import find_programs
+from localaws.postgres.choice import DEFAULT_VERSION, choose_kind
 from localaws.postgres.embedded import EmbeddedServer
-from localaws.postgres.running import RunningPostgres, private_folder
-from localaws.postgres.settings import Kind, PostgresSettings, Server
+from localaws.postgres.server import Kind, RestartMode, Server, ServerConfig, private_folder
 
-__all__ = ["Kind", "PostgresSettings", "RunningPostgres", "bare_server", "start"]
+__all__ = [
+    "DEFAULT_VERSION",
+    "SUPERUSER",
+    "Kind",
+    "RestartMode",
+    "Server",
+    "ServerAccess",
+    "ServerConfig",
+    "choose_kind",
+    "find_programs",
+    "start_server",
+]
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
-def start(
-    settings: PostgresSettings,
-    *,
-    authority: Authority,
-    certificates: Certificates,
-    kind: Kind | None = None,
-    version: int = DEFAULT_VERSION,
-) -> RunningPostgres:
-    """Start a server and its front door.
+def start_server(config: ServerConfig, *, kind: Kind, version: int, supervisor_file: Path = SUPERVISOR) -> Server:
+    """Start a server of the major version `version` and wait until it accepts connections.
 
-    `kind`: forced by the caller, else by LOCALAWS_POSTGRES, else a container where there can be one. Raises
-    LocalAwsError when this cannot be had.
+    `supervisor_file`: the Python file that the server's helper process runs. Raises LocalAwsError.
     """
-    chosen = choose(kind, version)
-    folder = private_folder()
-    try:
-        server = bare_server(settings, chosen, folder=folder, version=version)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return RunningPostgres(settings, server, kind=chosen, folder=folder, authority=authority, certificates=certificates)
+    with private_folder() as folder:
+        if kind == "embedded":
+            return EmbeddedServer(config, folder, programs=find_programs(version), supervisor_file=supervisor_file)
+        from localaws.postgres.container import ContainerServer  # noqa: PLC0415 - the import of docker is slow
 
-
-def bare_server(settings: PostgresSettings, kind: Kind, *, folder: Path, version: int) -> Server:
-    """Start a server without a front door, whose files are in `folder`: only its superuser gets in."""
-    if kind == "container":
-        from localaws.postgres.container import ContainerServer  # noqa: PLC0415 - docker takes a while to import
-
-        return ContainerServer(settings, folder=folder, version=version)
-
-    return EmbeddedServer(settings, folder=folder, binaries=find(version))
+        return ContainerServer(config, folder, version=version, supervisor_file=supervisor_file)

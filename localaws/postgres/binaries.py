@@ -1,17 +1,19 @@
-"""Find PostgreSQL's programs on this machine: in the checkout, where `make setup` puts them, or as Debian does."""
+"""Find the programs of PostgreSQL on this machine."""
 
 from pathlib import Path
 
+from localaws.constants import CHECKOUT
 from localaws.errors import LocalAwsError
 
-CHECKOUT = Path(__file__).parents[2]
 
+def find_programs(version: int) -> Path:
+    """Return the folder of the programs of a major version: from `make setup`, or from Debian's package.
 
-def find(version: int) -> Path:
-    """Return the folder of the programs of this major version; raises LocalAwsError when there are none."""
-    places = [CHECKOUT / f".build/postgres-{version}/bin", Path(f"/usr/lib/postgresql/{version}/bin")]
-    for place in places:
-        if (place / "postgres").exists():
-            return place
-    looked = ", ".join(str(place) for place in places)
-    raise LocalAwsError(f"no programs of PostgreSQL {version} on this machine: looked in {looked}; see make setup")
+    Raises LocalAwsError if the programs are not on this machine.
+    """
+    folders = [CHECKOUT / f".build/postgres-{version}/bin", Path(f"/usr/lib/postgresql/{version}/bin")]
+    for folder in folders:
+        if (folder / "postgres").exists():
+            return folder
+    searched = ", ".join(str(folder) for folder in folders)
+    raise LocalAwsError(f"PostgreSQL {version} is not on this machine (searched {searched}); run make setup")

@@ -1,4 +1,4 @@
-"""Choose where a server comes from: a container or programs on this machine."""
+"""Choose between a container and the programs on this machine."""
 
 import functools
 import os
@@ -6,43 +6,43 @@ import sys
 from typing import get_args
 
 from localaws.errors import LocalAwsError
-from localaws.postgres.settings import Kind
+from localaws.postgres.server import Kind
 
 VARIABLE = "LOCALAWS_POSTGRES"
-DEFAULT_VERSION = 17  # what the stack deploys
+DEFAULT_VERSION = 17  # the version of the stack
 KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
 
 
-def choose(kind: Kind | None, version: int) -> Kind:
-    """Return `kind`, or what LOCALAWS_POSTGRES says, or a container where there can be one.
+def choose_kind(kind: Kind | None, version: int) -> Kind:
+    """Return `kind`, or the kind that LOCALAWS_POSTGRES names, or a container if Docker can run one.
 
-    A container that is asked for and cannot be had is an error, not a reason to take something else.
+    Raises LocalAwsError if a container is required and Docker cannot run one.
     """
-    wanted = kind or from_environment()
-    if wanted == "embedded":
-        return wanted
-    from localaws.postgres import container  # noqa: PLC0415 - docker takes a while to import
+    required = kind or kind_from_environment()
+    if required == "embedded":
+        return required
+    from localaws.postgres import container  # noqa: PLC0415 - the import of docker is slow
 
     obstacle = container.obstacle(version)
     if obstacle is None:
         return "container"
-    if wanted == "container":
-        raise LocalAwsError(f"PostgreSQL is to run in a container, but {obstacle}")
-    _say_once(f"localaws: PostgreSQL runs from the programs on this machine, not in a container: {obstacle}")
+    if required == "container":
+        raise LocalAwsError(f"PostgreSQL cannot run in a container: {obstacle}")
+    _warn_once(f"localaws: PostgreSQL runs from the programs on this machine, not in a container: {obstacle}")
     return "embedded"
 
 
-def from_environment() -> Kind | None:
-    """Return what LOCALAWS_POSTGRES says; raises LocalAwsError if that is no kind."""
-    wanted = os.environ.get(VARIABLE)
-    if not wanted:
+def kind_from_environment() -> Kind | None:
+    """Return the kind that LOCALAWS_POSTGRES names, or None. Raises LocalAwsError for another value."""
+    value = os.environ.get(VARIABLE)
+    if not value:
         return None
     for kind in KINDS:
-        if wanted == kind:
+        if value == kind:
             return kind
-    raise LocalAwsError(f"{VARIABLE} is {wanted!r}, it should be one of {', '.join(KINDS)}")
+    raise LocalAwsError(f"{VARIABLE} must be one of {', '.join(KINDS)} (got {value!r})")
 
 
 @functools.cache
-def _say_once(text: str) -> None:
+def _warn_once(text: str) -> None:
     print(text, file=sys.stderr)

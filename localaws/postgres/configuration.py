@@ -1,57 +1,47 @@
-"""The server's own files: how a cluster is made, what it is told, and whom it lets in without the front door."""
+"""The configuration files of a server."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from localaws.front_door.entrance import SUPERUSER
-from localaws.postgres.settings import PostgresSettings
+from localaws.constants import HOST
+from localaws.postgres.access import SUPERUSER
+from localaws.postgres.server import ServerConfig
 
 INITDB = ("--username", SUPERUSER, "--encoding=UTF8", "--locale=C", "--auth=trust", "--no-sync", "--no-instructions")
 
-# The data is thrown away at the end: it need not survive a power cut, though it does survive a crash of the server.
-_CARELESS = {"fsync": "off", "full_page_writes": "off"}
-_LIKE_RDS = {"timezone": "UTC", "log_timezone": "UTC", "password_encryption": "scram-sha-256"}
+# The data is deleted at the end. It must survive a crash of the server, but not a crash of the machine.
+_WITHOUT_DURABILITY = {"fsync": "off", "full_page_writes": "off"}
+_DEFAULTS = {"timezone": "UTC", "log_timezone": "UTC", "password_encryption": "scram-sha-256"}
 
 
-def embedded_conf(settings: PostgresSettings, *, port: int, sockets: PurePath) -> str:
-    """Return postgresql.conf for a server on this machine."""
-    return _conf(settings, {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": sockets})
+def embedded_conf(config: ServerConfig, *, port: int, sockets: PurePath) -> str:
+    """Return postgresql.conf for a server from the programs on this machine."""
+    return _conf(config, {"listen_addresses": HOST, "port": port, "unix_socket_directories": sockets})
 
 
-def container_conf(settings: PostgresSettings) -> str:
-    """Return postgresql.conf for a server in a container; file names are relative to its data directory."""
+def container_conf(config: ServerConfig) -> str:
+    """Return postgresql.conf for a server in a container. File names are relative to its data directory."""
     tls = {"ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key", "ssl_ca_file": "clients.crt"}
-    return _conf(settings, {"listen_addresses": "*", "unix_socket_directories": "/tmp"} | tls)  # noqa: S108 - its own /tmp
+    return _conf(config, {"listen_addresses": "*", "unix_socket_directories": "/tmp"} | tls)  # noqa: S108 - its own /tmp
 
 
-def embedded_hba() -> str:
-    """Return pg_hba.conf for a server whose unix socket only the front door can reach."""
-    return "\n".join(["local all all trust", *_passwords()]) + "\n"
+def embedded_hba(config: ServerConfig) -> str:
+    """Return pg_hba.conf for a server whose unix socket lies in a private folder."""
+    return _lines("local all all trust", *config.hba)
 
 
-def container_hba() -> str:
-    """Return pg_hba.conf for a server that anybody on this machine can reach.
+def container_hba(config: ServerConfig) -> str:
+    """Return pg_hba.conf for a server whose port is open to all users of this machine.
 
-    Only the front door has client certificates. It keeps passwords off TLS: a client binds its password exchange to the
-    front door's certificate, and a server that does TLS itself would expect its own.
+    Only the process that started the server has client certificates.
     """
-    return "\n".join(["hostssl all all all cert", *_passwords()]) + "\n"
+    return _lines("hostssl all all all cert", *config.hba)
 
 
-def _conf(settings: PostgresSettings, values: Mapping[str, object]) -> str:
-    rds = {"rds.force_ssl": int(settings.force_ssl)}
-    return "".join(f"{name} = '{value}'\n" for name, value in {**values, **_CARELESS, **_LIKE_RDS, **rds}.items())
+def _conf(config: ServerConfig, connections: Mapping[str, object]) -> str:
+    values = {**connections, **_WITHOUT_DURABILITY, **_DEFAULTS, **config.parameters}
+    return _lines(*(f"{name} = '{value}'" for name, value in values.items()))
 
 
-def _passwords() -> list[str]:
-    """Who may log in with a password, should somebody go around the front door: no member of rds_iam.
-
-    A `+group` also matches those who merely administer it, which on RDS are the members of rds_superuser: they come
-    first.
-    """
-    return [
-        f"hostnossl all {SUPERUSER} all reject",
-        "hostnossl all +rds_superuser all scram-sha-256",
-        "hostnossl all +rds_iam all reject",
-        "hostnossl all all all scram-sha-256",
-    ]
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""PostgreSQL from the stock image, started by testcontainers."""
+"""PostgreSQL from a Docker image, started by testcontainers."""
 
 import os
 from contextlib import closing, suppress
@@ -9,27 +9,22 @@ import docker.types  # type: ignore[import-untyped] # likewise
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from localaws.certificates import Certificates
+from localaws.certificates import CertificateAuthority
+from localaws.constants import HOST
 from localaws.errors import LocalAwsError
-from localaws.front_door.entrance import HOST, SUPERUSER, Dsn, Entrance
-from localaws.postgres.bootstrap import wait_until_ready
-from localaws.postgres.child import KEEPER, Child
+from localaws.postgres.access import SUPERUSER, Dsn, ServerAccess
 from localaws.postgres.configuration import INITDB, container_conf, container_hba
-from localaws.postgres.settings import (
-    PostgresSettings,
-    RestartMode,
-    free_port,
-    fresh_name,
-)
+from localaws.postgres.helper_process import HelperProcess
+from localaws.postgres.server import Server, ServerConfig, free_port, unique_name
 
 IMAGE_VARIABLE = "LOCALAWS_POSTGRES_IMAGE"
 FILES = "/localaws"  # in the container
-# In the container, on a volume: the container's own layer creates files ten times as slowly, and a database has 300.
-# The image's folder belongs to postgres, and so does a new volume in its place.
+# A volume, because the writable layer of a container creates files ten times as slowly, and a database has 300 files.
+# The image's folder belongs to the user postgres, and so does a new volume in its place.
 VOLUME = "/var/lib/postgresql"
 DATA = f"{VOLUME}/localaws"
 
-# Uses of the image no more than its programs, its user postgres and bash. Runs again at each restart.
+# The script needs only the image's PostgreSQL programs, the user postgres and bash. It also runs at each restart.
 START = f"""\
 set -eu
 umask 077
@@ -46,16 +41,16 @@ exec postgres -D {DATA}
 
 
 def image_for(version: int) -> str:
-    """Return the image's name: the official one, or what LOCALAWS_POSTGRES_IMAGE says."""
+    """Return the image of a major version: the official image, or the image that LOCALAWS_POSTGRES_IMAGE names."""
     return os.environ.get(IMAGE_VARIABLE, "postgres:{version}").format(version=version)
 
 
 def obstacle(version: int) -> str | None:
-    """Return why there can be no container of this version, or None if there can; may pull the image."""
+    """Return the reason why no container of this version can run, or None. Pulls the image if necessary."""
     image = image_for(version)
     try:
         with closing(docker.from_env()) as client:
-            return None if _has_image(client, image) else f"image {image} is not there and cannot be pulled"
+            return None if _has_image(client, image) else f"the image {image} is not available and cannot be pulled"
     except docker.errors.DockerException:
         return "no Docker daemon answers"
 
@@ -67,49 +62,31 @@ def _has_image(client: docker.DockerClient, image: str) -> bool:
     return False
 
 
-class ContainerServer:
-    """A server in a container, published on the loopback address only."""
+class ContainerServer(Server):
+    """A server in a container. Its port is published on the loopback address only."""
 
-    def __init__(self, settings: PostgresSettings, *, folder: Path, version: int) -> None:
-        self._name = fresh_name()
-        port = free_port()
-        private = Certificates(folder / "private-ca")
-        self.entrance = Entrance(
-            trusted=_superuser_dsn(private, port), password_port=port, client_certificates=str(private.folder)
+    def __init__(self, config: ServerConfig, folder: Path, *, version: int, supervisor_file: Path) -> None:
+        name, port = unique_name(), free_port()
+        authority = CertificateAuthority(folder / "private-ca")
+        access = ServerAccess(
+            trusted=_superuser_dsn(authority, port), password_port=port, client_certificates=str(authority.folder)
         )
-        order = {"folder": str(folder), "container": self._name}
-        self._keeper = Child(KEEPER, order, log=folder / "keeper.log")
+        supervisor_config = {"folder": str(folder), "container": name}
+        supervisor = HelperProcess(supervisor_file, supervisor_config, log=folder / "supervisor.log")
+        super().__init__(folder, access, supervisor)
         try:
-            self._container = _container(settings, version, name=self._name, port=port, certificates=private)
+            self._container = _container(config, version, name=name, port=port, authority=authority)
             self._container.start()
-            wait_until_ready(self.entrance, self.obituary)
+            self._wait_until_ready()
         except docker.errors.DockerException as error:
-            self._keeper.stop()
+            supervisor.stop()
             raise LocalAwsError(f"the container of PostgreSQL does not start: {error}") from error
         except BaseException:
-            self._keeper.stop()
+            supervisor.stop()
             raise
 
-    def restart(self, mode: RestartMode) -> None:
-        """Restart the server and wait until it is back."""
-        self._keeper.ask(mode)
-        wait_until_ready(self.entrance, self.obituary)
-
-    def suspend(self) -> None:
-        """Stop the server and keep its data."""
-        self._keeper.ask("stop")
-
-    def resume(self) -> None:
-        """Start the server after `suspend()` and wait until it is back."""
-        self._keeper.ask("start")
-        wait_until_ready(self.entrance, self.obituary)
-
-    def stop(self) -> None:
-        """Remove the container."""
-        self._keeper.stop()
-
-    def obituary(self) -> str | None:
-        """Return the end of the log if the container has ended."""
+    def exit_log(self) -> str | None:
+        """Return the end of the container's log if the container has ended."""
         self._container.reload()
         if self._container.status != "exited":
             return None
@@ -117,35 +94,35 @@ class ContainerServer:
 
 
 def _container(
-    settings: PostgresSettings, version: int, *, name: str, port: int, certificates: Certificates
+    config: ServerConfig, version: int, *, name: str, port: int, authority: CertificateAuthority
 ) -> DockerContainer:
-    # testcontainers cleans up by another container, for which there would have to be an image: the keeper does it here.
+    # testcontainers uses a second container to clean up, which needs an image. The supervisor cleans up instead.
     testcontainers_config.ryuk_disabled = True
     container = DockerContainer(image_for(version), command=f"{FILES}/start", name=name)
-    volume = docker.types.Mount(VOLUME, None, type="volume")  # it has no name, and is removed with the container
+    volume = docker.types.Mount(VOLUME, None, type="volume")  # without a name: Docker removes it with the container
     container.with_kwargs(entrypoint=["bash"], user="postgres", mounts=[volume])
-    container.ports["5432/tcp"] = (HOST, port)  # type: ignore[assignment] # docker takes it, and so it is loopback only
-    certificate, key = certificates.issue([HOST])
+    container.ports["5432/tcp"] = (HOST, port)  # type: ignore[assignment] # docker accepts an address: loopback only
+    certificate, key = authority.issue([HOST])
     files: dict[str, bytes | Path] = {
         "start": START.encode(),
-        "postgresql.conf": container_conf(settings).encode(),
-        "pg_hba.conf": container_hba().encode(),
+        "postgresql.conf": container_conf(config).encode(),
+        "pg_hba.conf": container_hba(config).encode(),
         "server.crt": certificate,
         "server.key": key,
-        "clients.crt": certificates.ca_path,
+        "clients.crt": authority.ca_path,
     }
     for file, content in files.items():
         container.with_copy_into_container(content, f"{FILES}/{file}")
     return container
 
 
-def _superuser_dsn(certificates: Certificates, port: int) -> Dsn:
-    certificate, key = certificates.issue_client(SUPERUSER)
+def _superuser_dsn(authority: CertificateAuthority, port: int) -> Dsn:
+    certificate, key = authority.issue_client(SUPERUSER)
     return {
         "host": HOST,
         "port": port,
         "sslmode": "verify-full",
-        "sslrootcert": str(certificates.ca_path),
+        "sslrootcert": str(authority.ca_path),
         "sslcert": str(certificate),
         "sslkey": str(key),
     }

@@ -1,4 +1,4 @@
-"""PostgreSQL from programs on this machine, for machines without Docker."""
+"""PostgreSQL from the programs on this machine, for machines without Docker."""
 
 import os
 import pwd
@@ -8,96 +8,79 @@ from pathlib import Path
 from typing import Any
 
 from localaws.errors import LocalAwsError
-from localaws.front_door.entrance import Entrance
-from localaws.postgres.bootstrap import wait_until_ready
-from localaws.postgres.child import KEEPER, Child
+from localaws.postgres.access import ServerAccess
 from localaws.postgres.configuration import INITDB, embedded_conf, embedded_hba
-from localaws.postgres.settings import PostgresSettings, RestartMode, free_port
+from localaws.postgres.helper_process import HelperProcess
+from localaws.postgres.server import Server, ServerConfig, free_port
 
 
-class EmbeddedServer:
-    """A server whose unix socket lies in a folder that only its own user and root may enter."""
+class EmbeddedServer(Server):
+    """A server with a unix socket in a folder that only the user of the server and root can enter."""
 
-    def __init__(self, settings: PostgresSettings, *, folder: Path, binaries: Path) -> None:
-        self._identity = _unprivileged() if os.geteuid() == 0 else {}
-        self._home = _private_folder(folder / "server", self._identity)
+    def __init__(self, config: ServerConfig, folder: Path, *, programs: Path, supervisor_file: Path) -> None:
+        identity = _unprivileged_identity() if os.geteuid() == 0 else {}
+        home = _private_subfolder(folder / "server", identity)
+        programs = _accessible_programs(programs, home, identity)
+        port = free_port()
+        data = _create_cluster(config, port, home=home, programs=programs, identity=identity)
         self._log = folder / "server.log"
         self._log.touch(mode=0o600)
-        self._binaries = _reachable(binaries, self._home, self._identity)
-        port = free_port()
-        data = self._make_cluster(settings, port)
-        self.entrance = Entrance(trusted={"host": str(self._home), "port": port}, password_port=port)
-        self._keeper = Child(KEEPER, self._order(folder, data), log=folder / "keeper.log")
+        command = [str(programs / "postgres"), "-D", str(data)]
+        process = {"command": command, "identity": identity, "log": str(self._log)}
+        supervisor_config = {"folder": str(folder), "process": process}
+        supervisor = HelperProcess(supervisor_file, supervisor_config, log=folder / "supervisor.log")
+        super().__init__(folder, ServerAccess({"host": str(home), "port": port}, password_port=port), supervisor)
         try:
-            wait_until_ready(self.entrance, self.obituary)
+            self._wait_until_ready()
         except BaseException:
-            self._keeper.stop()
+            supervisor.stop()
             raise
 
-    def restart(self, mode: RestartMode) -> None:
-        """Restart the server and wait until it is back."""
-        self._keeper.ask(mode)
-        wait_until_ready(self.entrance, self.obituary)
-
-    def suspend(self) -> None:
-        """Stop the server and keep its data."""
-        self._keeper.ask("stop")
-
-    def resume(self) -> None:
-        """Start the server after `suspend()` and wait until it is back."""
-        self._keeper.ask("start")
-        wait_until_ready(self.entrance, self.obituary)
-
-    def stop(self) -> None:
-        """Stop the server; its keeper removes the folder."""
-        self._keeper.stop()
-
-    def obituary(self) -> str | None:
-        """Return the end of the log if the server is dead."""
-        return None if self._keeper.ask("status") == "alive" else self._log.read_text()[-2000:].strip()
-
-    def _order(self, folder: Path, data: Path) -> dict[str, object]:
-        command = [str(self._binaries / "postgres"), "-D", str(data)]
-        process = {"command": command, "identity": self._identity, "log": str(self._log)}
-        return {"folder": str(folder), "process": process}
-
-    def _make_cluster(self, settings: PostgresSettings, port: int) -> Path:
-        data = self._home / "data"
-        made = subprocess.run(
-            [self._binaries / "initdb", "-D", data, *INITDB],
-            cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            check=False,
-            **self._identity,
-        )
-        if made.returncode:
-            raise LocalAwsError(f"initdb failed: {made.stderr.strip()[-2000:]}")
-        with (data / "postgresql.conf").open("a") as conf:
-            conf.write(embedded_conf(settings, port=port, sockets=self._home))
-        (data / "pg_hba.conf").write_text(embedded_hba())
-        return data
+    def exit_log(self) -> str | None:
+        """Return the end of the log if the server has ended."""
+        return None if self.supervisor.request("is-alive") else self._log.read_text()[-2000:].strip()
 
 
-def _unprivileged() -> dict[str, Any]:
-    """Return whom root runs the server as, in the words of Popen: PostgreSQL refuses to be root."""
+def _unprivileged_identity() -> dict[str, Any]:
+    """Return Popen's arguments for the user that runs the server when this process runs as root.
+
+    PostgreSQL does not start as root.
+    """
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _private_folder(folder: Path, identity: dict[str, Any]) -> Path:
+def _private_subfolder(folder: Path, identity: dict[str, Any]) -> Path:
     folder.mkdir(mode=0o700)
     if identity:
         os.chown(folder, identity["user"], identity["group"])
     return folder
 
 
-def _reachable(binaries: Path, home: Path, identity: dict[str, Any]) -> Path:
-    """Return `binaries`, or a copy if the server's user cannot get at them, say in a checkout in root's home."""
+def _accessible_programs(programs: Path, home: Path, identity: dict[str, Any]) -> Path:
+    """Return `programs`, or a copy if the user of the server cannot read them (a checkout in root's home)."""
     try:
-        subprocess.run([binaries / "postgres", "--version"], capture_output=True, check=True, **identity)
+        subprocess.run([programs / "postgres", "--version"], capture_output=True, check=True, **identity)
     except PermissionError:
-        shutil.copytree(binaries.parent, home / "programs", symlinks=True)
-        return home / "programs" / binaries.name
-    return binaries
+        shutil.copytree(programs.parent, home / "programs", symlinks=True)
+        return home / "programs" / programs.name
+    return programs
+
+
+def _create_cluster(config: ServerConfig, port: int, *, home: Path, programs: Path, identity: dict[str, Any]) -> Path:
+    data = home / "data"
+    initdb = subprocess.run(
+        [programs / "initdb", "-D", data, *INITDB],
+        cwd="/",
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+        **identity,
+    )
+    if initdb.returncode:
+        raise LocalAwsError(f"initdb failed: {initdb.stderr.strip()[-2000:]}")
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write(embedded_conf(config, port=port, sockets=home))
+    (data / "pg_hba.conf").write_text(embedded_hba(config))
+    return data

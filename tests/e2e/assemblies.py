@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from localaws.cdk import local_context, synth, synth_environment
-from localaws.certificates import Certificates
-from localaws.run import CHECKOUT, STATE
+from localaws.certificates import CertificateAuthority
+from localaws.constants import CHECKOUT, STATE
 from rds_alembic.revisions.alembic_project import AlembicProject
 from tests import alembic_projects
 
@@ -28,7 +28,8 @@ class Assemblies:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         # The querier writes a row every minute.
-        self._context = {**local_context(Certificates(STATE / "ca").ca_path), "querier-schedule": "rate(1 minute)"}
+        ca_path = CertificateAuthority(STATE / "ca").ca_path
+        self._context = {**local_context(ca_path), "querier-schedule": "rate(1 minute)"}
         self._pool = ThreadPoolExecutor(1)
         self._variants = self._described()
         self._ready: dict[str, Future[None]] = {name: Future() for name in (FIRST, *self._variants)}

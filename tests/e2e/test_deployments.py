@@ -9,7 +9,7 @@ import pytest
 
 from localaws.aws import FunctionError, LocalAws
 from localaws.cdk import STACK, Cdk, stack_events
-from localaws.certificates import Certificates
+from localaws.certificates import CertificateAuthority
 from tests.e2e.assemblies import REVISIONS, Assemblies
 from tests.e2e.stack import Deployed, schema, select
 
@@ -57,7 +57,7 @@ def test_a_package_that_is_missing_in_the_zip_is_missing_in_the_function(aws: Lo
 def test_a_function_rejects_a_database_whose_certificate_is_not_of_the_authority_in_its_zip(
     aws: LocalAws, created: Deployed, tmp_path: Path
 ) -> None:
-    root = Certificates(tmp_path / "another").ca_path.read_bytes()
+    root = CertificateAuthority(tmp_path / "another").ca_path.read_bytes()
     failure = failure_with(aws, created, "querier-with-another-root", root=root)
     assert "certificate verify failed" in str(failure)
 

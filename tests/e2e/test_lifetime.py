@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
 from localaws.aws import Database, LocalAws
-from localaws.run import CHECKOUT, REGION
+from localaws.constants import CHECKOUT, REGION
 from tests.e2e.databases import INSTANCE, connection_string, query
 from tests.e2e.processes import alive, descendants, wait_until_gone
 
@@ -62,7 +62,7 @@ def test_stopping_a_local_aws_ends_all_its_processes_and_removes_its_files(own_a
     assert len(alive(processes)) > 1
     own_aws.stop()
     assert wait_until_gone(processes, 10) == set()
-    assert not own_aws.run.temporary.exists()
+    assert not own_aws.instance.temporary.exists()
 
 
 def test_all_processes_of_a_local_aws_end_if_its_emulator_is_killed(own_aws: LocalAws) -> None:

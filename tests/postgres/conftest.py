@@ -1,12 +1,12 @@
 """The servers of this tier, each started once in a session, and the states of their databases.
 
 - `postgres`: the default server, of the kind and version that `localaws` chooses
-- `authority`: the verifier of tokens for all servers; accepts tokens signed with the key in `servers.KEYS`
+- `token_verifier`: the verifier of tokens for all servers; accepts tokens signed with the key in `servers.KEYS`
 - `without_policy`: for one test, the key has no permission to log in
 - `any_version`: a `Cluster` for each supported version; a test that uses it runs once for each of them
 - `cluster`: the default server as a `Cluster`, with an empty database and without roles of other tests
 - `bootstrapped`: the same after the role setup
-- `door`: connections to the default server with any credentials
+- `proxy`: connections to the default server with any credentials
 - `role`, `iam_role`, `password_role`: a new login role, which in addition is a member of rds_iam or has a password
 - `start_over`: drops the objects that a test has created in `bootstrapped`
 - `at_head`: `bootstrapped`, upgraded to the head of the example project
@@ -26,9 +26,8 @@ from typing import Any
 
 import pytest
 
-from localaws.authority import StaticAuthority
-from localaws.certificates import Certificates
-from localaws.postgres import RunningPostgres, start
+from localaws.certificates import CertificateAuthority
+from localaws.rds import RdsInstance, start
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
 from migrator.rollback import roll_back
@@ -36,11 +35,12 @@ from migrator.upgrade_context import Outcome
 from rds_alembic.assets.migrator import project_files
 from rds_alembic.revisions.alembic_project import AlembicProject
 from tests.postgres import servers
-from tests.postgres.doors import PASSWORD, Door
 from tests.postgres.projects import Project
+from tests.postgres.proxies import PASSWORD, ProxyClient
 from tests.postgres.role_setup import set_up_roles
 from tests.postgres.servers import CREDENTIAL, KEYS, SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade, as_migrator, run_upgrade
+from tests.token_verifiers import StaticTokenVerifier
 
 VERSIONS = (15, 16, 17, 18)
 DROP_EVERYTHING = """
@@ -56,37 +56,37 @@ END $$
 
 
 @pytest.fixture(scope="session")
-def authority() -> StaticAuthority:
-    return servers.authority()
+def token_verifier() -> StaticTokenVerifier:
+    return servers.token_verifier()
 
 
 @pytest.fixture
-def without_policy(authority: StaticAuthority) -> Iterator[None]:
+def without_policy(token_verifier: StaticTokenVerifier) -> Iterator[None]:
     """Remove the permission of the key to log in."""
     key = KEYS["AWS_ACCESS_KEY_ID"]
-    authority.put(key, replace(CREDENTIAL, allow=()))
+    token_verifier.put(key, replace(CREDENTIAL, allow=()))
     yield
-    authority.put(key, CREDENTIAL)
+    token_verifier.put(key, CREDENTIAL)
 
 
 @pytest.fixture(scope="session")
-def postgres(authority: StaticAuthority, certificates: Certificates) -> Iterator[RunningPostgres]:
-    with start(SETTINGS, authority=authority, certificates=certificates) as server:
+def postgres(token_verifier: StaticTokenVerifier, certificates: CertificateAuthority) -> Iterator[RdsInstance]:
+    with start(SETTINGS, token_verifier=token_verifier, certificates=certificates) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def server_of_version(
-    postgres: RunningPostgres, authority: StaticAuthority, certificates: Certificates
-) -> Iterator[Callable[[int], RunningPostgres]]:
+    postgres: RdsInstance, token_verifier: StaticTokenVerifier, certificates: CertificateAuthority
+) -> Iterator[Callable[[int], RdsInstance]]:
     """Return a function that returns the server of a version, and starts it at the first call."""
     running = {postgres.server_version: postgres}
     with ExitStack() as stack:
 
-        def find(version: int) -> RunningPostgres:
+        def find(version: int) -> RdsInstance:
             if version not in running:
                 server = start(
-                    SETTINGS, authority=authority, certificates=certificates, kind="embedded", version=version
+                    SETTINGS, token_verifier=token_verifier, certificates=certificates, kind="embedded", version=version
                 )
                 running[version] = stack.enter_context(server)
             return running[version]
@@ -95,12 +95,12 @@ def server_of_version(
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"PostgreSQL {version}")
-def any_version(request: pytest.FixtureRequest, server_of_version: Callable[[int], RunningPostgres]) -> Cluster:
+def any_version(request: pytest.FixtureRequest, server_of_version: Callable[[int], RdsInstance]) -> Cluster:
     return Cluster(server_of_version(request.param))
 
 
 @pytest.fixture
-def cluster(postgres: RunningPostgres) -> Cluster:
+def cluster(postgres: RdsInstance) -> Cluster:
     cluster = Cluster(postgres)
     cluster.reset()
     return cluster
@@ -140,7 +140,7 @@ def at_head(bootstrapped: Cluster, own_project: Path) -> None:
 
 
 @pytest.fixture
-def database(postgres: RunningPostgres) -> Iterator[str]:
+def database(postgres: RdsInstance) -> Iterator[str]:
     name = f"test_{secrets.token_hex(4)}"
     postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
     yield name
@@ -148,19 +148,19 @@ def database(postgres: RunningPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def untouched(postgres: RunningPostgres) -> RunningPostgres:
+def untouched(postgres: RdsInstance) -> RdsInstance:
     """Return the default server with a database on which no role setup has revoked PUBLIC."""
     Cluster(postgres).reset()
     return postgres
 
 
 @pytest.fixture
-def door(untouched: RunningPostgres) -> Door:
-    return Door(untouched)
+def proxy(untouched: RdsInstance) -> ProxyClient:
+    return ProxyClient(untouched)
 
 
 @pytest.fixture
-def role(postgres: RunningPostgres) -> Iterator[str]:
+def role(postgres: RdsInstance) -> Iterator[str]:
     name = f"role_{secrets.token_hex(4)}"
     postgres.admin(f"CREATE ROLE {name} LOGIN")
     yield name
@@ -168,13 +168,13 @@ def role(postgres: RunningPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def iam_role(postgres: RunningPostgres, role: str) -> str:
+def iam_role(postgres: RdsInstance, role: str) -> str:
     postgres.admin(f"GRANT rds_iam TO {role}")
     return role
 
 
 @pytest.fixture
-def password_role(postgres: RunningPostgres, role: str) -> str:
+def password_role(postgres: RdsInstance, role: str) -> str:
     postgres.admin(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
     return role
 

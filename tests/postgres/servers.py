@@ -9,13 +9,12 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from localaws.authority import Credential, StaticAuthority
-from localaws.postgres import PostgresSettings, RunningPostgres
-from localaws.postgres.binaries import find
-from localaws.postgres.choice import DEFAULT_VERSION
+from localaws.postgres import DEFAULT_VERSION, find_programs
+from localaws.rds import Credential, RdsInstance, RdsSettings
 from rds_iam.settings import DatabaseSettings
 from rds_iam.token import generate_token
 from tests.connections import connect_verified
+from tests.token_verifiers import StaticTokenVerifier
 
 REGION = "eu-central-1"
 RESOURCE = f"arn:aws:rds-db:{REGION}:000000000000:dbuser:db-ABCDEFGHIJKL"
@@ -24,24 +23,22 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "secret of the test",
     "AWS_SESSION_TOKEN": "session of the test",
 }
-SETTINGS = PostgresSettings(
-    master_username="postgres", master_password="master password", database="app", region=REGION
-)
+SETTINGS = RdsSettings(master_username="postgres", master_password="master password", database="app", region=REGION)
 CREDENTIAL = Credential(
     secret=KEYS["AWS_SECRET_ACCESS_KEY"], session_token=KEYS["AWS_SESSION_TOKEN"], allow=(f"{RESOURCE}/*",)
 )
 
 
-def authority() -> StaticAuthority:
-    """Return an authority that accepts tokens for all users, signed with the key in `KEYS`."""
-    return StaticAuthority(REGION, RESOURCE, {KEYS["AWS_ACCESS_KEY_ID"]: CREDENTIAL})
+def token_verifier() -> StaticTokenVerifier:
+    """Return a verifier that accepts tokens for all users, signed with the key in `KEYS`."""
+    return StaticTokenVerifier(REGION, RESOURCE, {KEYS["AWS_ACCESS_KEY_ID"]: CREDENTIAL})
 
 
 @dataclass(frozen=True)
 class Cluster:
     """A running server whose database and roles a test may change; `reset` removes the changes."""
 
-    postgres: RunningPostgres
+    postgres: RdsInstance
 
     def settings(self, user: str) -> DatabaseSettings:
         """Return the settings of a function that logs in as this user."""
@@ -94,7 +91,7 @@ class Cluster:
         """Return the output of pg_dump for the schema, without the lines that differ between calls."""
         url = f"host={self.postgres.host} port={self.postgres.port} dbname={SETTINGS.database} sslmode=require"
         user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
-        program = [str(find(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
+        program = [str(find_programs(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
         dump = subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
         return "\n".join(line for line in dump.splitlines() if not _DIFFERS.search(line))
 

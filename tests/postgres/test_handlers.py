@@ -6,7 +6,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from localaws.certificates import Certificates
+from localaws.certificates import CertificateAuthority
 from migrator import request_handler, roles_handler, upgrade_handler
 from migrator.errors import MigratorError
 from querier import handler as querier_handler
@@ -152,7 +152,7 @@ def test_a_malformed_environment_is_rejected(project: Project, monkeypatch: pyte
 def test_a_server_with_a_certificate_of_another_authority_is_rejected(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PGSSLROOTCERT", str(Certificates(tmp_path / "other").ca_path))
+    monkeypatch.setenv("PGSSLROOTCERT", str(CertificateAuthority(tmp_path / "other").ca_path))
     with pytest.raises(MigratorError, match="certificate verify failed"):
         upgrade_handler.is_complete(upgrade_event(project), Context())
 

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from localaws.postgres import RunningPostgres
+from localaws.rds import RdsInstance
 from review.planning.locks import Locks, estimate, squawks_modes
 from review.planning.modes import Mode
 from review.planning.schema import Schema
@@ -26,7 +26,7 @@ type Held = set[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def prepared(postgres: RunningPostgres) -> Iterator[str]:
+def prepared(postgres: RdsInstance) -> Iterator[str]:
     """Yield a database with the relations that the statements are about."""
     name = f"locks_{secrets.token_hex(4)}"
     postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
@@ -38,7 +38,7 @@ def prepared(postgres: RunningPostgres) -> Iterator[str]:
 
 
 @contextmanager
-def connect(postgres: RunningPostgres, database: str) -> Iterator[Connection]:
+def connect(postgres: RdsInstance, database: str) -> Iterator[Connection]:
     with closing(
         psycopg2.connect(
             host=postgres.host,
@@ -81,9 +81,7 @@ def spelled(mode: str) -> str:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_a_statement_takes_the_locks_that_are_estimated(
-    postgres: RunningPostgres, prepared: str, statement: str
-) -> None:
+def test_a_statement_takes_the_locks_that_are_estimated(postgres: RdsInstance, prepared: str, statement: str) -> None:
     with connect(postgres, prepared) as session, session.cursor() as cursor:
         cursor.execute(RELATIONS)
         names = dict(cursor.fetchall())
@@ -97,7 +95,7 @@ def test_a_statement_takes_the_locks_that_are_estimated(
 
 @pytest.mark.parametrize("statement", CONCURRENT)
 def test_a_concurrent_one_takes_the_locks_that_are_estimated(
-    postgres: RunningPostgres, database: str, statement: str
+    postgres: RdsInstance, database: str, statement: str
 ) -> None:
     with (
         connect(postgres, database) as other,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic import command
 from psycopg2 import errors
 
-from localaws.postgres import RunningPostgres
+from localaws.rds import RdsInstance
 from migrator.errors import UpgradeError
 from migrator.events import RolesRequest
 from migrator.roles import reconcile
@@ -44,7 +44,7 @@ type Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="module")
-def templates(postgres: RunningPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def templates(postgres: RdsInstance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Make two databases to copy, `few` and `many`, which have the guide's tables with so many rows."""
     cluster = Cluster(postgres)
     cluster.reset()

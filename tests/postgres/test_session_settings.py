@@ -4,8 +4,7 @@ import subprocess
 
 import pytest
 
-from localaws.postgres.binaries import find
-from localaws.postgres.choice import DEFAULT_VERSION
+from localaws.postgres import DEFAULT_VERSION, find_programs
 from tests.postgres.projects import Project
 from tests.postgres.servers import SETTINGS, Cluster
 from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
@@ -84,7 +83,7 @@ def test_a_revision_is_recorded_after_any_setting(
 def dump(cluster: Cluster, *options: str) -> str:
     url = f"host={cluster.postgres.host} port={cluster.postgres.port} dbname={SETTINGS.database} sslmode=require"
     user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
-    program = [str(find(DEFAULT_VERSION) / "pg_dump"), *options, url]
+    program = [str(find_programs(DEFAULT_VERSION) / "pg_dump"), *options, url]
     return subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
 
 

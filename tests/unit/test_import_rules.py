@@ -1,7 +1,6 @@
 """The import rules between the packages of this project."""
 
 import ast
-import graphlib
 import importlib
 import subprocess
 import sys
@@ -23,11 +22,15 @@ PROJECT = {
     "review",
     "tests",
 }
+SHARED_BY_LOCALAWS = {"localaws.certificates", "localaws.constants", "localaws.errors"}
 # The modules of this project that a package may import besides its own.
 ALLOWED = {
     "infra": {"rds_alembic"},
     "localaws": set[str](),
-    "localaws.postgres": {"localaws.errors"},
+    "localaws.emulator": SHARED_BY_LOCALAWS | {"localaws.lambda_runtime", "localaws.rds"},
+    "localaws.lambda_runtime": SHARED_BY_LOCALAWS,
+    "localaws.postgres": SHARED_BY_LOCALAWS,
+    "localaws.rds": SHARED_BY_LOCALAWS | {"localaws.postgres"},
     "migrations": {"localaws.errors", "localaws.postgres", "rds_alembic.autogenerate"},
     "migrator": {"rds_iam"},
     "querier": {"rds_iam"},
@@ -36,9 +39,6 @@ ALLOWED = {
     "rds_iam": set[str](),
     "review": {"localaws.postgres", "rds_alembic.revisions"},
 }
-# To be removed when localaws/front_door/ is localaws/rds/ and lambda_runtime does not import emulator.
-UNTIL_LOCALAWS_IS_SEPARATED = {"localaws.authority", "localaws.certificates", "localaws.front_door"}
-UNTIL_THEN_IN_CYCLES = {"front_door", "lambda_runtime"}
 # A function finds these in its zip or in the Lambda runtime.
 IN_EVERY_FUNCTION = {"aws_lambda_powertools", "boto3", "botocore", "psycopg2"}
 IN_FUNCTION = {
@@ -79,8 +79,6 @@ def violations(package: str, forbidden: Iterable[str], *, allowed: Iterable[str]
 @pytest.mark.parametrize("package", ALLOWED)
 def test_a_package_imports_only_the_allowed_packages_of_this_project(package: str) -> None:
     allowed = {package} | ALLOWED[package]
-    if package == "localaws.postgres":
-        allowed |= UNTIL_LOCALAWS_IS_SEPARATED
     assert violations(package, PROJECT, allowed=allowed) == []
 
 
@@ -132,17 +130,9 @@ def test_constructs_never_call_aws() -> None:
     assert violations("rds_alembic.constructs", {"boto3", "botocore"}) == []
 
 
-def test_packages_of_localaws_do_not_import_each_other_in_cycles() -> None:
-    packages = {path.parent.name for path in (ROOT / "localaws").glob("*/__init__.py")}
-    assert {"emulator", "lambda_runtime", "postgres"} <= packages
-    imports = {
-        name: {
-            module.split(".")[1] for _, module in modules_imported(f"localaws.{name}") if is_in(module, {"localaws"})
-        }
-        for name in packages - UNTIL_THEN_IN_CYCLES
-    }
-    graph = {name: (modules & imports.keys()) - {name} for name, modules in imports.items()}
-    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
+def test_two_modules_of_the_emulator_import_ministack_and_no_other_module_does() -> None:
+    files = {file for file, module in modules_imported("localaws") if is_in(module, {"ministack"})}
+    assert files == {f"localaws/emulator/{name}.py" for name in ("ministack", "ministack_runtime")}
 
 
 def test_only_the_command_line_of_alembic_imports_the_local_aws() -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import pytest
 
-from localaws.run import STATE
+from localaws.constants import STATE
 
 os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing it writes files, into /tmp unless told otherwise
 

@@ -1,18 +1,18 @@
-"""The packages of AWS's runtime, installed once for a lock."""
+"""The installation of the packages of AWS's runtime."""
 
 from pathlib import Path
 
 import pytest
 
+from localaws.constants import CHECKOUT
 from localaws.errors import LocalAwsError
-from localaws.lambda_runtime.packages import installed
-from localaws.run import CHECKOUT
+from localaws.lambda_runtime.packages import install
 
 LOCK = CHECKOUT / "requirements" / "lambda-runtime.txt"
 
 
-def test_what_the_runtime_brings_is_boto3_and_what_it_needs_and_nothing_more(tmp_path: Path) -> None:
-    folder = installed(LOCK, tmp_path)
+def test_the_packages_of_the_runtime_are_boto3_and_its_requirements(tmp_path: Path) -> None:
+    folder = install(LOCK, tmp_path)
     packages = {path.name for path in folder.iterdir() if path.is_dir() and "." not in path.name} - {
         "bin",
         "__pycache__",
@@ -21,15 +21,15 @@ def test_what_the_runtime_brings_is_boto3_and_what_it_needs_and_nothing_more(tmp
     assert (folder / "six.py").exists()
 
 
-def test_the_packages_of_a_lock_are_installed_once(tmp_path: Path) -> None:
-    first = installed(LOCK, tmp_path)
+def test_the_packages_of_a_lock_file_are_installed_once(tmp_path: Path) -> None:
+    first = install(LOCK, tmp_path)
     (first / "marker").touch()
-    assert (installed(LOCK, tmp_path) / "marker").exists()
+    assert (install(LOCK, tmp_path) / "marker").exists()
 
 
-def test_a_lock_that_cannot_be_installed_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_installation_is_one_error_and_leaves_no_files(tmp_path: Path) -> None:
     lock, cache = tmp_path / "lock.txt", tmp_path / "cache"
     lock.write_text("boto3==1.43.106\n")
-    with pytest.raises(LocalAwsError, match=r"cannot install lock.txt for the functions: .*hash"):
-        installed(lock, cache)
+    with pytest.raises(LocalAwsError, match=r"cannot install the packages of lock.txt: .*hash"):
+        install(lock, cache)
     assert list(cache.iterdir()) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localaws.run import STATE
+from localaws.constants import STATE
 
 os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing ministack writes files, into /tmp unless told otherwise
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from localaws.aws import LocalAws
-from localaws.run import Run, State
+from localaws.emulator.instance import EmulatorInstance, State
 from localaws.shell import shell_lines
 
 DEVELOPER = {
@@ -28,7 +28,9 @@ DEVELOPER = {
 def aws(tmp_path: Path) -> LocalAws:
     (tmp_path / "tmp").mkdir()
     return LocalAws(
-        Run(tmp_path), State(pid=1, port=4567, access_key="AKIALOCAL", secret_key="it's"), tmp_path / "ca.crt"
+        EmulatorInstance(tmp_path),
+        State(pid=1, port=4567, access_key="AKIALOCAL", secret_key="it's"),
+        tmp_path / "ca.crt",
     )
 
 

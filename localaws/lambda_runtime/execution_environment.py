@@ -1,0 +1,61 @@
+"""An execution environment: the unpacked zip of a function, its environment variables and its interpreter."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from localaws.lambda_runtime.interpreter import Interpreter, Outcome
+
+
+class ExecutionEnvironment(Interpreter):
+    """The interpreter of one function, in a folder of its own.
+
+    `config`: the function's configuration in the form of Lambda's API. `runtime`: the folder with the packages of
+    Lambda's runtime. `variables`: further environment variables.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], code_zip: bytes, *, runtime: Path, variables: Mapping[str, str]
+    ) -> None:
+        self._config = config
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{config['FunctionName'][-30:]}-"))
+        with zipfile.ZipFile(BytesIO(code_zip)) as archive:
+            archive.extractall(self.folder / "task")
+        environment = {**environment_variables(config, self.folder), **variables}
+        super().__init__(self.folder, runtime=runtime, handler=config["Handler"], variables=environment)
+
+    def invoke(self, event: object, request_id: str, *, trace_id: str | None) -> Outcome:
+        """Run one invocation, with the timeout of the function."""
+        timeout = float(self._config.get("Timeout", 3))
+        arn = self._config["FunctionArn"]
+        return self.call(event, request_id, function_arn=arn, trace_id=trace_id, timeout=timeout)
+
+
+def environment_variables(config: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Return the variables of Lambda's runtime and the function's own. Variables of this machine are not included."""
+    name, region = config["FunctionName"], config["FunctionArn"].split(":")[3]
+    return {
+        **config.get("Environment", {}).get("Variables", {}),
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": config.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
+        "AWS_REGION": region,
+        "LAMBDA_TASK_ROOT": str(folder / "task"),
+        "LANG": "en_US.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "TZ": ":UTC",
+        "_HANDLER": config["Handler"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }

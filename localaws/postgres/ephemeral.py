@@ -1,0 +1,56 @@
+"""An ephemeral database for the commands of Alembic and for the review of revisions."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg2.sql import SQL, Identifier
+
+from localaws.errors import LocalAwsError
+from localaws.postgres import start_server
+from localaws.postgres.access import SUPERUSER, ServerAccess
+from localaws.postgres.binaries import find_programs
+from localaws.postgres.choice import DEFAULT_VERSION, choose_kind, kind_from_environment
+from localaws.postgres.server import Kind, ServerConfig
+
+DATABASE = "app"
+
+
+@contextmanager
+def database(*, owner: str, roles: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Start a server and yield psycopg2's connection parameters of an empty database on it.
+
+    The session works as the role `owner`, with the privileges of the role in a deployment. `roles` are further roles,
+    for the GRANT statements of revisions. The server stops at the end of the context or of this process. Raises
+    LocalAwsError if no server can start.
+    """
+    server = start_server(ServerConfig(), kind=_kind(), version=DEFAULT_VERSION)
+    try:
+        _create_roles_and_database(server.access, owner, roles)
+        yield {**server.access.trusted, "user": SUPERUSER, "dbname": DATABASE, "options": f"-c role={owner}"}
+    finally:
+        server.stop()
+
+
+def _kind() -> Kind:
+    """Prefer the programs on this machine: they start in half the time of a container."""
+    kind = kind_from_environment()
+    if kind is None:
+        try:
+            find_programs(DEFAULT_VERSION)
+        except LocalAwsError:
+            pass
+        else:
+            kind = "embedded"
+    return choose_kind(kind, DEFAULT_VERSION)
+
+
+def _create_roles_and_database(access: ServerAccess, owner: str, roles: Sequence[str]) -> None:
+    with access.session("postgres") as admin, admin.cursor() as cursor:
+        for role in (owner, *roles):
+            cursor.execute(SQL("CREATE ROLE {}").format(Identifier(role)))
+        cursor.execute(SQL("CREATE DATABASE {}").format(Identifier(DATABASE)))
+        names = Identifier(DATABASE), Identifier(owner)
+        cursor.execute(SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}").format(*names))
+    with access.session(DATABASE) as admin, admin.cursor() as cursor:
+        cursor.execute(SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(Identifier(owner)))
