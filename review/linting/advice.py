@@ -42,7 +42,7 @@ _SQUAWK = {
     "ban-char-field": "Use sa.Text().",
     "ban-concurrent-index-creation-in-transaction": _INDEX,
     **dict.fromkeys(
-        [f"ban-drop-{what}" for what in _CONTRACTED] + ["ban-alter-identity", "ban-set-schema", "renaming-object"],
+        [f"ban-drop-{kind}" for kind in _CONTRACTED] + ["ban-alter-identity", "ban-set-schema", "renaming-object"],
         _CONTRACT,
     ),
     "ban-truncate-cascade": "Name every table to truncate.",

@@ -73,7 +73,7 @@ class Schema:
         keys = self.foreign_keys.get(table, set())
         if part is None:
             return keys
-        name = next((name_of(found.text) for found in part.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
+        name = next((name_of(node.text) for node in part.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
         if part.kind == "DROP_COLUMN":
             return {key for key in keys if name in key.columns}
         return {key for key in keys if key.name in {name, _NUMBER.sub("", name)}}
@@ -83,7 +83,7 @@ class Schema:
             self.foreign_keys[table] -= self.keys(table, part)
         self.foreign_keys[table].update(_foreign_keys(statement, table))
         for part in statement.find("RENAME_CONSTRAINT", "RENAME_COLUMN"):
-            old, new = (name_of(found.text) for found in part.find(*_NAMES))
+            old, new = (name_of(node.text) for node in part.find(*_NAMES))
             self.foreign_keys[table] = {
                 replace(key, name=new if key.name == old else key.name)
                 if part.kind == "RENAME_CONSTRAINT"
@@ -132,8 +132,8 @@ def _foreign_keys(statement: Node, table: str) -> Iterator[ForeignKey]:
             inline = node.kind == "REFERENCES_CONSTRAINT"
             owner = above[0] if inline else next(node.find("FOREIGN_KEY_COLUMN_LIST"), node)
             column = "COLUMN_NAME" if inline else "COLUMN_NAME_REF"
-            columns = tuple(name_of(found.text) for found in owner.find(column))
-            name = next((name_of(found.text) for found in node.find("CONSTRAINT_NAME")), _name_of_key(table, columns))
+            columns = tuple(name_of(item.text) for item in owner.find(column))
+            name = next((name_of(item.text) for item in node.find("CONSTRAINT_NAME")), _name_of_key(table, columns))
             for target in node.find("TABLE_NAME_REF"):
                 yield ForeignKey(name, columns, name_of(target.text))
 

@@ -39,9 +39,6 @@ ALLOWED = {
 # To be removed when localaws/front_door/ is localaws/rds/ and lambda_runtime does not import emulator.
 UNTIL_LOCALAWS_IS_SEPARATED = {"localaws.authority", "localaws.certificates", "localaws.front_door"}
 UNTIL_THEN_IN_CYCLES = {"front_door", "lambda_runtime"}
-# To be removed with its use below, and with the condition in rds_alembic/assets/migrator.py, when the package exists.
-if not (ROOT / "rds_alembic" / "autogenerate").exists():
-    del ALLOWED["rds_alembic.autogenerate"]
 # A function finds these in its zip or in the Lambda runtime.
 IN_EVERY_FUNCTION = {"aws_lambda_powertools", "boto3", "botocore", "psycopg2"}
 IN_FUNCTION = {
@@ -50,8 +47,6 @@ IN_FUNCTION = {
     "querier": IN_EVERY_FUNCTION,
     "rds_iam": IN_EVERY_FUNCTION,
 }
-if "rds_alembic.autogenerate" not in ALLOWED:
-    del IN_FUNCTION["rds_alembic.autogenerate"]
 
 
 def modules_imported(package: str) -> Iterator[tuple[str, str]]:
