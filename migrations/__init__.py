@@ -1,1 +1,1 @@
-"""The Alembic project: environment, table metadata and revisions."""
+"""The example Alembic project: env.py, the tables, and the revisions."""

@@ -4,9 +4,8 @@ Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
 Create Date: ${create_date}
 
-The code deployed before this revision keeps running while it is applied, and again if the deployment is rolled back:
-the schema after it must serve both. Expand first (add), then backfill, and contract (drop, rename, NOT NULL) in a
-later deployment. Once merged, a revision is not edited any more.
+The old code runs while this revision is applied, and again after a rollback: it must work with the new schema. Expand
+(add) first, then backfill. Contract (drop, rename, NOT NULL) in a later deployment. Do not edit a merged revision.
 """
 
 % if imports:

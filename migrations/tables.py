@@ -1,8 +1,8 @@
-"""The tables as they should be at head; `alembic revision --autogenerate` compares the database with them."""
+"""The tables at head. `alembic revision --autogenerate` compares the database with them."""
 
 import sqlalchemy as sa
 
-# Constraints get predictable names, so that a later revision can refer to them.
+# The naming convention makes the names of constraints predictable for later revisions.
 # https://alembic.sqlalchemy.org/en/latest/naming.html
 metadata = sa.MetaData(
     naming_convention={

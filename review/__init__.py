@@ -1,1 +1,1 @@
-"""What a reviewer should know of revisions before they are merged: `make lint-sql`, `make plan`. No database."""
+"""The review of revisions before their merge: `make lint-sql`, `make plan` and `make freeze`. It uses no database."""

@@ -1,4 +1,4 @@
-"""The command line: `.venv/bin/python -m review lint`, `freeze` or `plan`."""
+"""The commands behind `make lint-sql`, `make freeze` and `make plan`."""
 
 import argparse
 import os
@@ -9,59 +9,74 @@ from pathlib import Path
 from rich.console import Console
 
 from review.errors import ReviewError
-from review.history import History
-from review.linting import frozen, report
+from review.linting import frozen_revisions, report
 from review.linting.lint import lint
+from review.revision_scripts import RevisionScripts
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command: 0 if all is well, 1 with findings, 2 if there is nothing to judge."""
+    """Run a command. Return 0 without findings, 1 with findings, 2 after an error."""
     options = _parser().parse_args(arguments)
     try:
-        with redirect_stdout(sys.stderr):  # a revision may print something
-            history = History.read(options.config)
-        return int(options.run(history, options))
+        with redirect_stdout(sys.stderr):  # revisions may print
+            scripts = RevisionScripts.read(options.config)
+        return int(options.run(scripts, options))
     except ReviewError as exc:
-        sys.stderr.write(f"review: {' '.join(str(exc).split())}\n")
+        sys.stderr.write(f"{options.target}: {' '.join(str(exc).split())}\n")
         return 2
 
 
-def _lint(history: History, options: argparse.Namespace) -> int:
+def _lint(scripts: RevisionScripts, options: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):
-        verdict = lint(history, must_be_frozen=options.frozen)
-    report.show(verdict, Console(), os.environ)
-    return 1 if verdict.findings else 0
+        result = lint(scripts, must_be_frozen=options.frozen)
+    report.show(result, Console(), os.environ)
+    return 1 if result.findings else 0
 
 
-def _freeze(history: History, _options: argparse.Namespace) -> int:
-    lock = frozen.Lock.of(history)
-    added = frozen.freeze(lock, frozen.sources(history))
+def _freeze(scripts: RevisionScripts, _options: argparse.Namespace) -> int:
+    frozen = frozen_revisions.FrozenRevisions.read(scripts)
+    added = frozen.freeze(frozen_revisions.sources_of(scripts))
     sys.stdout.write("".join(f"frozen: {revision}\n" for revision in added) or "all revisions are frozen already\n")
     return 0
 
 
-def _plan(history: History, options: argparse.Namespace) -> int:
-    from review.planning.show import show  # noqa: PLC0415 - the other commands do without it
+def _plan(scripts: RevisionScripts, options: argparse.Namespace) -> int:
+    from review.planning.show import show  # noqa: PLC0415 - the other commands do not need it
 
-    show(history, start=options.start, since=options.since, format=options.format)
+    show(scripts, revision=options.revision, since=options.since, format=options.format)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=".venv/bin/python -m review", description="judge the revisions of an Alembic project"
+        prog="python -m review", description="The commands behind make lint-sql, make freeze and make plan."
     )
     commands = parser.add_subparsers(required=True, metavar="lint | freeze | plan")
-    lint_command = commands.add_parser("lint", help="squawk's rules and our own on every revision")
-    lint_command.add_argument("--frozen", action="store_true", help="a revision that is not frozen is a finding")
-    lint_command.set_defaults(run=_lint)
-    freeze = commands.add_parser("freeze", help=f"add revisions to {frozen.NAME}: from then on they may not be edited")
-    freeze.set_defaults(run=_freeze)
-    plan = commands.add_parser("plan", help="the SQL, locks and findings of the revisions that a deployment would run")
-    plan.add_argument("--from", dest="start", metavar="REVISION", help="the revision that the database is at")
-    plan.add_argument("--since", metavar="GIT_REF", help="only what was added after this commit, tag or branch")
+    lint_command = commands.add_parser(
+        "lint",
+        help="make lint-sql: apply the rules of squawk and of this project",
+        prog="make lint-sql",
+        usage="make lint-sql [FROZEN=1]",
+    )
+    lint_command.add_argument("--frozen", action="store_true", help="report revisions that are not frozen as findings")
+    lint_command.set_defaults(run=_lint, target="make lint-sql")
+    freeze = commands.add_parser(
+        "freeze",
+        help=f"make freeze: record all revisions in {frozen_revisions.NAME}",
+        prog="make freeze",
+        usage="make freeze",
+    )
+    freeze.set_defaults(run=_freeze, target="make freeze")
+    plan = commands.add_parser(
+        "plan",
+        help="make plan: show the SQL, locks and findings of the next deployment",
+        prog="make plan",
+        usage="make plan [FROM=REVISION | SINCE=GIT_REF] [FORMAT=text | FORMAT=markdown]",
+    )
+    plan.add_argument("--from", dest="revision", metavar="REVISION", help="the revision of the database")
+    plan.add_argument("--since", metavar="GIT_REF", help="start at the head in this commit, tag or branch")
     plan.add_argument("--format", choices=["text", "markdown"], default="text")
-    plan.set_defaults(run=_plan)
+    plan.set_defaults(run=_plan, target="make plan")
     for command in (lint_command, freeze, plan):
         command.add_argument("--config", type=Path, default=Path("alembic.ini"), metavar="alembic.ini")
     return parser

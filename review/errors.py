@@ -1,5 +1,9 @@
-"""What the review raises."""
+"""The errors of this package."""
 
 
 class ReviewError(Exception):
-    """There is nothing to judge: the history cannot be read or rendered."""
+    """The revisions cannot be reviewed. The message names the reason, and the remedy if there is one."""
+
+
+class GitError(ReviewError):
+    """Git failed. The message is the message of git."""

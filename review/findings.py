@@ -1,4 +1,4 @@
-"""What is wrong with a revision, and where."""
+"""The findings of the lint."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """`rule` is squawk's name or one of ours; `advice` says what to write instead; lines count from 1."""
+    """The violation of a rule of squawk or of this project. Lines count from 1, and `end_line` is included."""
 
     path: Path
     line: int

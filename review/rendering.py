@@ -1,4 +1,4 @@
-"""The SQL of each revision, rendered offline through the project's own env.py, and where in its file it comes from."""
+"""The SQL of revisions, rendered offline by the project's env.py, with the lines of the revision that execute it."""
 
 import io
 import logging
@@ -16,16 +16,16 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
 from review.errors import ReviewError
-from review.history import History
+from review.revision_scripts import RevisionScripts
 from review.source import Source
 
 TRANSACTION_CONTROL = {"BEGIN": True, "COMMIT": False, "ROLLBACK": False}
-"""Whether a transaction is open after the statement."""
+"""True if a transaction is open after the statement."""
 
 
 @dataclass(frozen=True)
-class Statement:
-    """The SQL of one call in a revision, several statements perhaps; lines count from 1, the last is included."""
+class Call:
+    """The SQL of one call in a revision: one or more statements. Lines count from 1, and `end_line` is included."""
 
     sql: str
     line: int
@@ -35,65 +35,66 @@ class Statement:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why rendering a revision stopped, and at which line."""
+    """The exception that ended the rendering of a revision, and its line."""
 
     line: int
     message: str
 
 
 @dataclass
-class Rendered:
-    """A revision and its SQL, without what Alembic adds for its version table. `failure`: the SQL ends there."""
+class RenderedRevision:
+    """The SQL of a revision, without the statements for the version table. It ends at `failure`."""
 
     revision: str
     path: Path
     title: str
-    statements: list[Statement] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     failure: Failure | None = None
 
 
-def render(history: History) -> list[Rendered]:
-    """Render all revisions, in the order of an upgrade; one that fails to render does not keep others from it.
+def render(scripts: RevisionScripts) -> list[RenderedRevision]:
+    """Render all revisions in the order of an upgrade. If one fails, the others are rendered nevertheless.
 
-    An env.py that works only with a connection, as the migrator hands it one, or writes SQL for another database unless
-    told otherwise, is left out: that is said on standard error.
+    An env.py that needs a connection, or that writes SQL for another database, is not used. A message on standard error
+    says so.
     """
     output = _Output()
     environment = EnvironmentContext(
-        Config(str(history.ini), output_buffer=output),
-        history.directory,
-        fn=partial(_steps, history, output),
+        Config(str(scripts.ini), output_buffer=output),
+        scripts.directory,
+        fn=partial(_steps, scripts, output),
         as_sql=True,
         destination_rev="heads",
     )
     with _silence(), environment:
-        obstacle = _run_env(history, output)
-        if obstacle is not None:
-            sys.stderr.write(f"review: env.py is left out, since it writes no SQL offline: {obstacle}\n")
+        reason = _run_env(scripts, output)
+        if reason is not None:
+            sys.stderr.write(f"env.py is not used, because it cannot write SQL offline: {reason}\n")
             _run_without_env(environment)
     return output.revisions
 
 
-def _steps(history: History, output: "_Output", _heads: tuple[str, ...], context: MigrationContext) -> Iterator[Any]:
+def _steps(
+    scripts: RevisionScripts, output: "_Output", _heads: tuple[str, ...], context: MigrationContext
+) -> Iterator[Any]:
     if context.dialect.name != "postgresql":
-        raise ReviewError(f"its dialect is {context.dialect.name}, not postgresql")
+        raise ReviewError(f"the dialect must be postgresql (got {context.dialect.name})")
     if output.revisions:
-        return  # once is enough for an env.py that does it for each of several databases
-    for step in history.steps(()):
-        script = step.revision
+        return  # env.py runs the revisions once for each of several databases
+    for script, step in zip(scripts.revisions, scripts.upgrade_steps(), strict=True):
         step.migration_fn = output.recording(step.migration_fn, script.revision, Path(script.path), script.doc)
         yield step
 
 
-def _run_env(history: History, output: "_Output") -> str | None:
-    """Run env.py, and return why it did not render the revisions if so."""
+def _run_env(scripts: RevisionScripts, output: "_Output") -> str | None:
+    """Run env.py. Return the reason if it did not render the revisions."""
     try:
-        history.directory.run_env()
-    except Exception as exc:  # noqa: BLE001 - env.py is somebody's code
+        scripts.directory.run_env()
+    except Exception as exc:  # noqa: BLE001 - env.py is the user's code
         if not output.revisions:
             reason = str(exc) if isinstance(exc, ReviewError) else f"{type(exc).__name__}: {exc}"
             return " ".join(reason.split())
-    return None if output.revisions or not history.scripts else "it runs no revisions"
+    return None if output.revisions or not scripts.revisions else "it runs no revisions"
 
 
 def _run_without_env(environment: EnvironmentContext) -> None:
@@ -108,36 +109,36 @@ def _run_without_env(environment: EnvironmentContext) -> None:
 
 
 class _Output(io.StringIO):
-    """What Alembic writes to: keeps the statements that come from a revision's own lines."""
+    """The output of Alembic. It keeps the statements that a line of a revision executes."""
 
     def __init__(self) -> None:
-        self.revisions: list[Rendered] = []
+        self.revisions: list[RenderedRevision] = []
         self._source: Source | None = None
         self._in_transaction = False
         self._begun_by_alembic = False
 
     def write(self, text: str, /) -> int:
         sql = text.strip()
-        frame = sys._getframe(1)  # noqa: SLF001 - no other way
-        alembics = _is_alembics(frame)
-        if self._source is not None and not alembics and (line := self._line_of(frame)) is not None:
+        frame = sys._getframe(1)  # noqa: SLF001 - the only way to find the line
+        by_alembic = _is_sent_by_alembic(frame)
+        if self._source is not None and not by_alembic and (line := self._line_of(frame)) is not None:
             start, end = self._source.statement_at(line)
-            self.revisions[-1].statements.append(Statement(sql, start, end, self._in_transaction))
+            self.revisions[-1].calls.append(Call(sql, start, end, self._in_transaction))
         self._in_transaction = TRANSACTION_CONTROL.get(sql.rstrip(";").upper(), self._in_transaction)
-        if alembics:
+        if by_alembic:
             self._begun_by_alembic = self._in_transaction
         return len(text)
 
     def recording(self, run: Callable[..., None], revision: str, path: Path, title: str) -> Callable[..., None]:
-        """Wrap a revision's upgrade()."""
+        """Wrap upgrade() of a revision, so that its SQL is kept."""
 
         def record(**arguments: object) -> None:
-            self.revisions.append(Rendered(revision, path, title))
+            self.revisions.append(RenderedRevision(revision, path, title))
             self._source = Source(path, revision)
-            self._in_transaction = self._begun_by_alembic  # whatever the revision before did: each is run by itself
+            self._in_transaction = self._begun_by_alembic  # each revision starts in its own transaction
             try:
                 run(**arguments)
-            except Exception as exc:  # noqa: BLE001 - a revision is somebody's code, and this is about how it fails
+            except Exception as exc:  # noqa: BLE001 - the revision is the user's code
                 self.revisions[-1].failure = self._failure(exc)
 
         return record
@@ -159,14 +160,14 @@ class _Output(io.StringIO):
         return Failure(line, f"{type(exc).__name__}: {exc}")
 
 
-def _is_alembics(frame: FrameType) -> bool:
-    """Tell whether Alembic begins or ends a transaction: a COMMIT in a revision's own SQL belongs to the revision."""
+def _is_sent_by_alembic(frame: FrameType) -> bool:
+    """Tell whether Alembic sends BEGIN or COMMIT. A COMMIT in the SQL of a revision belongs to the revision."""
     return frame.f_back is not None and frame.f_back.f_code.co_name in {"emit_begin", "emit_commit"}
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep Alembic from announcing each revision."""
+    """Suppress the log line that Alembic writes for each revision."""
     logging.disable(logging.INFO)
     try:
         yield

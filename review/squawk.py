@@ -1,4 +1,4 @@
-"""Squawk, run over many pieces of SQL at once. https://squawkhq.com."""
+"""The run of squawk over many texts of SQL in one call. https://squawkhq.com."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ PROGRAM = Path(sys.executable).with_name("squawk")
 
 @dataclass(frozen=True)
 class Report:
-    """One of squawk's findings; `line` counts from 1 in the piece of SQL."""
+    """A finding of squawk. `line` counts from 1 in the text of SQL."""
 
     rule: str
     message: str
@@ -24,27 +24,26 @@ class Report:
     line: int
 
 
-def run(pieces: Sequence[str], *options: str) -> list[list[Report]]:
-    """Judge each piece of SQL as a file of its own; returns the reports on each, in the order of lines."""
-    if not pieces:
+def run(texts: Sequence[str], *options: str) -> list[list[Report]]:
+    """Check each text of SQL as a file of its own. Return the reports on each text, by line."""
+    if not texts:
         return []
     with TemporaryDirectory(prefix="squawk-") as folder:
-        files = [Path(folder, f"{number}.sql") for number in range(len(pieces))]
-        for file, piece in zip(files, pieces, strict=True):
-            # Squawk's own comment needs no reason: a finding is acknowledged in the revision, with one.
-            text = piece.replace("squawk-ignore", "squawk ignored")
-            file.write_text(text, encoding="utf-8", errors="replace")
+        files = [Path(folder, f"{number}.sql") for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            # A comment of squawk suppresses a finding without a reason. A suppression in the revision has a reason.
+            file.write_text(text.replace("squawk-ignore", "squawk ignored"), encoding="utf-8", errors="replace")
         reports: dict[str, list[Report]] = {str(file): [] for file in files}
-        for found in _run(["--reporter", "json", *options, f"{folder}/*.sql"]):
-            report = Report(found["rule_name"], found["message"], found["help"], found["line"] + 1)
-            reports[found["file"]].append(report)
+        for item in _run(["--reporter", "json", *options, f"{folder}/*.sql"]):
+            report = Report(item["rule_name"], item["message"], item["help"], item["line"] + 1)
+            reports[item["file"]].append(report)
     return [sorted(reports[str(file)], key=lambda report: report.line) for file in files]
 
 
 def _run(arguments: list[str]) -> list[dict[str, Any]]:
-    ran = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    process = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
     try:
-        found: list[dict[str, Any]] = json.loads(ran.stdout)
+        reports: list[dict[str, Any]] = json.loads(process.stdout)
     except ValueError as exc:
-        raise ReviewError(f"squawk failed: {(ran.stderr or ran.stdout).strip()}") from exc
-    return found
+        raise ReviewError(f"squawk failed: {(process.stderr or process.stdout).strip()}") from exc
+    return reports

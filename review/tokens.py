@@ -1,4 +1,4 @@
-"""SQL cut into statements and words, so that strings and comments do not mislead.
+"""The division of SQL into statements and words, without the contents of strings and comments.
 
 https://www.postgresql.org/docs/17/sql-syntax-lexical.html
 """
@@ -22,35 +22,35 @@ _TOKEN = re.compile(
 )
 _COMMENT_ENDS = re.compile(r"/\*|\*/")
 STRING = "'…'"
-"""What stands for any string among the words."""
+"""The word for any string."""
 
 
 def statements(sql: str) -> list[str]:
-    """Cut at the semicolons between statements; what is only comments is left out."""
-    found, start, depth, parens, previous = [], 0, 0, 0, ""
+    """Split SQL at the semicolons between statements. Texts that contain only comments are omitted."""
+    texts, start, depth, parens, previous = [], 0, 0, 0, ""
     for kind, text, end in _tokens(sql):
         word = text.lower() if kind == "word" else text
         if word in {"(", ")"}:
             parens += 1 if word == "(" else -1
         elif previous == "begin" and word == "atomic":
             depth = 1
-        elif depth:  # in the body of a function that is no string, semicolons go on to its END
+        elif depth:  # BEGIN ATOMIC: the semicolons up to END belong to the body of the function
             depth += {"case": 1, "end": -1}.get(word, 0)
         if word == ";" and not depth and parens <= 0:
-            found.append(sql[start : end - 1])
+            texts.append(sql[start : end - 1])
             start = end
         previous = word
-    found.append(sql[start:])
-    return [text.strip() for text in found if words(text)]
+    texts.append(sql[start:])
+    return [text.strip() for text in texts if words(text)]
 
 
 def words(sql: str) -> list[str]:
-    """Return keywords and names in lower case, quoted names in their quotes, signs, and STRING for each string."""
+    """Return keywords and names in lower case, quoted names with their quotes, signs, and STRING for each string."""
     return [_word(kind, text) for kind, text, _ in _tokens(sql)]
 
 
 def bodies(sql: str) -> list[str]:
-    """Return what stands between dollars: the code of functions and DO blocks."""
+    """Return the dollar-quoted strings: the code of functions and DO blocks."""
     return [text[text.index("$", 1) + 1 : text.rindex("$", 0, -1)] for kind, text, _ in _tokens(sql) if kind == "body"]
 
 
@@ -61,7 +61,7 @@ def _word(kind: str, text: str) -> str:
 
 
 def _tokens(sql: str) -> Iterator[tuple[str, str, int]]:
-    """Yield kind, text and end of everything but blanks and comments."""
+    """Yield the kind, text and end of each token except blanks and comments."""
     position = 0
     while match := _TOKEN.match(sql, position):
         kind = str(match.lastgroup)

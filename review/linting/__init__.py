@@ -1,1 +1,1 @@
-"""The lint of revisions: squawk's rules on their SQL; our own on the SQL, the Python and the history."""
+"""The lint of revisions: squawk's rules for the SQL, and this project's rules for SQL, Python and history."""

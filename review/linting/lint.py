@@ -1,4 +1,4 @@
-"""The lint of every revision: squawk's rules on its SQL, our own on the SQL, the Python and the history."""
+"""The lint of all revisions: squawk's rules for the SQL, and this project's rules for SQL, Python and history."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -6,60 +6,65 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from review.findings import Finding
-from review.history import History
-from review.linting import frozen, judging, rules, transactions
-from review.linting.acknowledgements import without_acknowledged
-from review.rendering import Rendered, render
+from review.linting import python_rules, sql_rules
+from review.linting.frozen_revisions import FrozenRevisions, sources_of
+from review.linting.squawk_rules import squawk_findings
+from review.linting.suppressions import apply_suppressions
+from review.rendering import RenderedRevision, render
+from review.revision_scripts import RevisionScripts
 
 SQUAWK_CONFIG = ".squawk.toml"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Findings fail the lint, notes do not; of `revisions` revisions."""
+class LintResult:
+    """The findings, which fail the lint, and the notes, which do not. `revisions` is the number of revisions."""
 
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...]
     revisions: int
 
 
-def lint(history: History, rendered: list[Rendered] | None = None, *, must_be_frozen: bool = False) -> Verdict:
-    """Judge all revisions; `rendered` spares a caller who has them already another pass.
+def lint(
+    scripts: RevisionScripts, rendered: list[RenderedRevision] | None = None, *, must_be_frozen: bool = False
+) -> LintResult:
+    """Check all revisions. `rendered` is the result of `render`, if the caller has it already.
 
-    Raises ReviewError if they cannot be rendered at all.
+    With `must_be_frozen`, a revision that is not frozen is a finding, otherwise a note. Raises ReviewError if squawk
+    fails.
     """
     if rendered is None:
-        rendered = render(history)
-    sources = frozen.sources(history)
-    by_revision = {found.revision: found for found in rendered}
-    findings = [*judge_sql(history, rendered), *rules.several_heads(history)]
+        rendered = render(scripts)
+    sources = sources_of(scripts)
+    by_revision = {revision.revision: revision for revision in rendered}
+    findings = [*sql_findings(scripts, rendered), *python_rules.several_heads(scripts)]
     for source in sources:
-        findings += rules.judge(source, by_revision.get(source.revision))
-    judged = {found.revision for found in rendered if found.failure is None}
-    lock = frozen.Lock.of(history)
-    left = [*without_acknowledged(findings, sources, judged), *frozen.violations(lock, sources)]
-    notes = list(frozen.unfrozen(lock, sources))
+        findings += python_rules.findings(source, by_revision.get(source.revision))
+    complete = {revision.revision for revision in rendered if revision.failure is None}
+    frozen = FrozenRevisions.read(scripts)
+    remaining = [*apply_suppressions(findings, sources, complete), *frozen.violations(sources)]
+    notes = list(frozen.unfrozen(sources))
     if must_be_frozen:
-        left, notes = left + notes, []
+        remaining, notes = remaining + notes, []
     order = {source.path: number for number, source in enumerate(sources)}
-    return Verdict(_sorted(left, order), _sorted(notes, order), len(sources))
+    return LintResult(_sorted(remaining, order), _sorted(notes, order), len(sources))
 
 
-def judge_sql(history: History, rendered: list[Rendered]) -> list[Finding]:
-    """Return what squawk and our own rules find in the SQL of revisions, acknowledged or not."""
-    config = history.ini.with_name(SQUAWK_CONFIG)
-    # Without one, squawk would look for another in the folders above.
+def sql_findings(scripts: RevisionScripts, rendered: list[RenderedRevision]) -> list[Finding]:
+    """Return the findings in the SQL of revisions, without suppressions applied."""
+    config = scripts.ini.with_name(SQUAWK_CONFIG)
+    # Without --config, squawk searches the parent folders for a file.
     options = ["--config", str(config) if config.is_file() else os.devnull, "--no-assume-in-transaction"]
-    findings = judging.judge(rendered, *options)
-    for found in rendered:
-        findings += transactions.judge(found)
+    findings = squawk_findings(rendered, *options)
+    for revision in rendered:
+        findings += sql_rules.findings(revision)
     return findings
 
 
 def _sorted(findings: Iterable[Finding], order: Mapping[Path, int]) -> tuple[Finding, ...]:
-    """Put findings in the order of an upgrade, and what is said twice of one line once."""
+    """Sort findings in the order of an upgrade, and remove duplicates."""
 
-    def place(finding: Finding) -> tuple[int, int, str]:
+    def key(finding: Finding) -> tuple[int, int, str]:
         return order.get(finding.path, len(order)), finding.line, finding.rule
 
-    return tuple(sorted(dict.fromkeys(findings), key=place))
+    return tuple(sorted(dict.fromkeys(findings), key=key))

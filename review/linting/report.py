@@ -1,4 +1,4 @@
-"""What the lint says on a terminal, to an editor and to GitHub."""
+"""The report of the lint for a terminal, an editor and GitHub."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -9,42 +9,44 @@ from rich.console import Console
 from rich.text import Text
 
 from review.findings import Finding
-from review.linting.lint import Verdict
+from review.linting.lint import LintResult
 
 
-def show(verdict: Verdict, console: Console, environ: Mapping[str, str]) -> None:
-    """Write the findings by file, then the notes, then how many there are."""
-    for path, found in groupby(verdict.findings, key=lambda finding: finding.path):
-        _block(path, list(found), console)
-    if len(verdict.notes) == verdict.revisions > 1:
-        console.print(f"none of {verdict.revisions} revisions is frozen: make freeze", style="dim", highlight=False)
+def show(result: LintResult, console: Console, environ: Mapping[str, str]) -> None:
+    """Print the findings by file, then the notes, then the counts."""
+    for path, findings in groupby(result.findings, key=lambda finding: finding.path):
+        _block(path, list(findings), console)
+    if len(result.notes) == result.revisions > 1:
+        console.print(
+            f"{result.revisions} revisions, all of them not frozen: run make freeze", style="dim", highlight=False
+        )
     else:
-        for note in verdict.notes:
+        for note in result.notes:
             console.print(_line(note, note.path, "dim"), soft_wrap=True)
     if environ.get("GITHUB_ACTIONS") == "true":
-        for finding in verdict.findings:
+        for finding in result.findings:
             console.print(Text(annotation(finding)), soft_wrap=True)
-    console.print(summary(verdict), style="bold red" if verdict.findings else "bold green", highlight=False)
+    console.print(summary(result), style="bold red" if result.findings else "bold green", highlight=False)
 
 
-def summary(verdict: Verdict) -> str:
+def summary(result: LintResult) -> str:
     """Return the counts."""
-    if not verdict.findings:
-        return f"{_count(verdict.revisions, 'revision')}: no findings"
-    files = len({finding.path for finding in verdict.findings if finding.path.suffix == ".py"})
-    return f"{_count(len(verdict.findings), 'finding')} in {files} of {_count(verdict.revisions, 'revision')}"
+    if not result.findings:
+        return f"{_count(result.revisions, 'revision')}: no findings"
+    files = len({finding.path for finding in result.findings if finding.path.suffix == ".py"})
+    return f"{_count(len(result.findings), 'finding')} in {files} of {_count(result.revisions, 'revision')}"
 
 
 def annotation(finding: Finding) -> str:
-    """Return the command that makes GitHub show a finding beside the line."""
+    """Return the workflow command for an annotation of the line on GitHub."""
     # https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     text = "\n".join(filter(None, [finding.message, finding.advice]))
-    place = f"file={_property(_shown(finding.path))},line={finding.line},endLine={finding.end_line or finding.line}"
-    return f"::error {place},title={_property(finding.rule)}::{_data(text)}"
+    position = f"file={_property(_shown(finding.path))},line={finding.line},endLine={finding.end_line or finding.line}"
+    return f"::error {position},title={_property(finding.rule)}::{_data(text)}"
 
 
 def _block(path: Path, findings: list[Finding], console: Console) -> None:
-    """Write the lines that can be clicked on first, and what each rule advises once."""
+    """Print a line for each finding, which a terminal makes a link, and then the advice of each rule."""
     for finding in findings:
         console.print(_line(finding, path, "bold red"), soft_wrap=True)
     for rule, advice in _advice(findings).items():
@@ -54,8 +56,8 @@ def _block(path: Path, findings: list[Finding], console: Console) -> None:
 
 
 def _line(finding: Finding, path: Path, style: str) -> Text:
-    place = f"{_shown(path)}:{finding.line}"
-    return Text.assemble((place, "bold"), ": ", (finding.rule, style), f": {finding.message}")
+    position = f"{_shown(path)}:{finding.line}"
+    return Text.assemble((position, "bold"), ": ", (finding.rule, style), f": {finding.message}")
 
 
 def _advice(findings: Iterable[Finding]) -> dict[str, str]:
@@ -63,13 +65,13 @@ def _advice(findings: Iterable[Finding]) -> dict[str, str]:
 
 
 def _shown(path: Path) -> str:
-    """Return a path as it is from here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    """Return a path, relative to the current folder if it is below."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _data(text: str) -> str:

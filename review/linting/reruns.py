@@ -1,6 +1,7 @@
-"""What can run twice: a revision with an autocommit block does, when it has failed in the middle.
+"""The statements that can run twice.
 
-What ran before the failure has happened, and the next upgrade starts the revision from its first line.
+If a revision with an autocommit block fails, the statements before the failure stay. The next upgrade runs the revision
+again from its first line.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +15,14 @@ REPEATABLE_ACTIONS = frozenset({
     "cluster", "disable", "enable", "force", "no", "owner", "replica", "reset", "set", "validate",
 })
 # fmt: on
-"""What may follow ALTER TABLE again and again; `alter_column` decides about ALTER COLUMN."""
+"""The actions of ALTER TABLE that can run twice, without ALTER COLUMN."""
 
-type Made = tuple[str, str]
+type DatabaseObject = tuple[str, str]
 """The kind of an object and its name."""
 
 
-def object_of(words: Sequence[str]) -> Made | None:
-    """Return what a CREATE, ALTER or DROP is about; None for one of no kind that matters here."""
+def object_of(words: Sequence[str]) -> DatabaseObject | None:
+    """Return the object of a CREATE, ALTER or DROP. Return None if its kind is not one of KINDS."""
     for number, word in enumerate(words[1:8], start=1):
         if word in KINDS:
             rest = [word for word in words[number + 1 : number + 12] if word not in {"concurrently", "only"}]
@@ -29,19 +30,19 @@ def object_of(words: Sequence[str]) -> Made | None:
     return None
 
 
-def dropped_before(statements: Iterable[Sequence[str]]) -> list[frozenset[Made]]:
-    """Return for each statement what was dropped before it, and so can be made again."""
-    before, dropped = [], frozenset[Made]()
+def dropped_before(statements: Iterable[Sequence[str]]) -> list[frozenset[DatabaseObject]]:
+    """Return for each statement the objects that are dropped before it, and so can be created again."""
+    before, dropped = [], frozenset[DatabaseObject]()
     for words in statements:
         before.append(dropped)
-        made = object_of(words) if words[0] == "drop" else None
-        if made:
-            dropped |= {made}
+        target = object_of(words) if words[0] == "drop" else None
+        if target:
+            dropped |= {target}
     return before
 
 
 def can_alter_again(words: Sequence[str]) -> bool:
-    """Tell whether an ALTER TABLE may run twice: one that sets something, rather than adding or renaming it."""
+    """Tell whether an ALTER TABLE can run twice: it sets properties, and adds or renames no object."""
     if list(words[:2]) != ["alter", "table"]:
         return False
     rest = _after([word for word in words[2:] if word != "only"], ["if", "exists"])
@@ -76,7 +77,7 @@ def _after(words: list[str], *prefixes: list[str]) -> list[str]:
 
 
 def _name(words: Sequence[str]) -> str:
-    """Return the last part of a name at the start of these words."""
+    """Return the last part of the name at the start of the words."""
     last = 0
     while words[last + 1 : last + 2] == ["."]:
         last += 2

@@ -1,1 +1,1 @@
-"""What a deployment would do: the revisions it runs, their SQL, the locks they take and what the lint says of them."""
+"""The plan of a deployment: its revisions with their SQL, locks and findings."""

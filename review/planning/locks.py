@@ -1,7 +1,7 @@
-"""Which locks a statement takes, on what: squawk's word where it has one, PostgreSQL's documentation elsewhere.
+"""The estimate of the locks of a statement, from squawk's advice and from PostgreSQL's documentation.
 
-An estimate from the text alone. What only the database knows is left out: partitions and children, which are locked
-with their parent; rows' foreign keys, which lock the rows they point to; what a trigger or a function does.
+The estimate uses the text only. It omits locks that depend on the database: on partitions and children, which are
+locked with their parent; on the rows that foreign keys refer to; by triggers and functions.
 """
 
 import os
@@ -10,19 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from review import squawk
-from review.planning.modes import Mode
-from review.planning.places import BY_PLACE, HARMLESS, NOTHING, SQUAWKS, WITHOUT_RELATIONS
-from review.planning.schema import ForeignKey, Schema, made_by
+from review.planning.lock_modes import LockMode
+from review.planning.lock_table import FROM_SQUAWK, HARMLESS, LOCK_TABLE, NO_LOCK, WITHOUT_RELATIONS
+from review.planning.schema import ForeignKey, Schema, created_by
 from review.planning.syntax import UNREADABLE, Node, Reference, references
 
 _ADVICE = re.compile(r"Statement requires: ([A-Z ]+) lock")
 
 
 @dataclass(frozen=True)
-class Lock:
-    """`name` is a table, or `kind` says what. Nobody waits for what is `new`: made by the same revision."""
+class RelationLock:
+    """The lock on a relation: a table if `kind` is empty.
 
-    mode: Mode
+    `is_new` is true if the same revision creates the relation: no other session waits for it.
+    """
+
+    mode: LockMode
     name: str
     kind: str = ""
     is_new: bool = False
@@ -32,110 +35,116 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class Locks:
-    """What a statement holds until its transaction ends; `is_complete` is false if there may be more."""
+class StatementLocks:
+    """The locks that a statement holds until its transaction ends. If `is_complete` is false, there may be others."""
 
-    held: tuple[Lock, ...] = ()
+    held: tuple[RelationLock, ...] = ()
     is_complete: bool = True
 
     @property
-    def strictest(self) -> Mode | None:
-        """Return the strictest mode that others may meet."""
+    def strictest(self) -> LockMode | None:
+        """Return the strictest mode on a relation that existed before the revision."""
         return max((lock.mode for lock in self.held if not lock.is_new), default=None)
 
 
-def squawks_modes(statements: Sequence[Node]) -> list[Mode | None]:
-    """Return the mode that squawk names in its advice to set a lock_timeout, for each statement."""
-    # One statement to a file, and no settings of the project's: they may switch that rule off.
+def modes_from_squawk(statements: Sequence[Node]) -> list[LockMode | None]:
+    """Return for each statement the mode in squawk's advice about lock_timeout."""
+    # One statement per file, and without the project's settings, which may disable the rule.
     reports = squawk.run([statement.text for statement in statements], "--config", os.devnull)
-    found = [[match for report in of if (match := _ADVICE.search(report.advice or ""))] for of in reports]
-    return [max((Mode.of(match[1]) for match in matches), default=None) for matches in found]
+    matches = [[m for report in of_text if (m := _ADVICE.search(report.advice or ""))] for of_text in reports]
+    return [max((LockMode.parse(match[1]) for match in of_text), default=None) for of_text in matches]
 
 
-def estimate(statement: Node, squawks: Mode | None, schema: Schema) -> Locks:
-    """Return what a statement locks, given squawk's word and what was run before."""
-    everything = list(references(statement))
-    named = [reference for reference in everything if not _is_catalog(reference)]
-    new = schema.new | ({made_by(statement)} - schema.known)
-    found: dict[tuple[str, str], Lock] = {}
+def estimate(statement: Node, from_squawk: LockMode | None, schema: Schema) -> StatementLocks:
+    """Return the locks of a statement. `from_squawk` is squawk's mode, and `schema` the state before the statement."""
+    all_references = list(references(statement))
+    named = [reference for reference in all_references if not _is_catalog(reference)]
+    new = schema.new | ({created_by(statement)} - schema.known)
+    locks: dict[tuple[str, str], RelationLock] = {}
     is_complete = statement.kind != UNREADABLE and not _cascades(statement)
-    if not everything:
+    if not all_references:
         is_complete = is_complete and _needs_no_relation(statement)
-    for lock in [*_made(statement, schema), *_named(statement, named, squawks), *_beyond(statement, named, schema)]:
+    for lock in [
+        *_created(statement, schema),
+        *_named(statement, named, from_squawk),
+        *_unnamed(statement, named, schema),
+    ]:
         if lock is None:
             is_complete = False
-        elif (key := (lock.kind, lock.name)) not in found or found[key].mode < lock.mode:
-            found[key] = replace(lock, is_new=lock.is_new or lock.name in new)
-    return Locks(tuple(found.values()), is_complete)
+        elif (key := (lock.kind, lock.name)) not in locks or locks[key].mode < lock.mode:
+            locks[key] = replace(lock, is_new=lock.is_new or lock.name in new)
+    return StatementLocks(tuple(locks.values()), is_complete)
 
 
-def _made(statement: Node, schema: Schema) -> Iterator[Lock]:
-    made = made_by(statement)
-    if made and statement.has("OR_REPLACE") and made in schema.known - schema.new:
-        yield Lock(Mode.ACCESS_EXCLUSIVE, made, "view")
-    elif made and statement.kind != "CREATE_INDEX":
-        yield Lock(Mode.ACCESS_EXCLUSIVE, made, is_new=True)
+def _created(statement: Node, schema: Schema) -> Iterator[RelationLock]:
+    name = created_by(statement)
+    if name and statement.has("OR_REPLACE") and name in schema.known - schema.new:
+        yield RelationLock(LockMode.ACCESS_EXCLUSIVE, name, "view")
+    elif name and statement.kind != "CREATE_INDEX":
+        yield RelationLock(LockMode.ACCESS_EXCLUSIVE, name, is_new=True)
 
 
-def _named(statement: Node, named: Sequence[Reference], squawks: Mode | None) -> Iterator[Lock | None]:
-    """Yield a lock on each relation that the statement names, or None where it is not known."""
+def _named(statement: Node, named: Sequence[Reference], from_squawk: LockMode | None) -> Iterator[RelationLock | None]:
+    """Yield a lock for each relation that the statement names, or None if the mode is unknown."""
     for reference in named:
-        place = next((kind for kind in reference.places if kind in BY_PLACE), "")
-        mode = _mode(statement, place, squawks)
-        if mode != NOTHING:
-            yield Lock(mode, reference.name, reference.kind) if isinstance(mode, Mode) else None
+        node = next((kind for kind in reference.nodes if kind in LOCK_TABLE), "")
+        mode = _mode(statement, node, from_squawk)
+        if mode != NO_LOCK:
+            yield RelationLock(mode, reference.name, reference.kind) if isinstance(mode, LockMode) else None
 
 
-def _mode(statement: Node, place: str, squawks: Mode | None) -> Mode | str | None:
-    """Return the mode of a place, where the rest of the statement decides."""
+def _mode(statement: Node, node: str, from_squawk: LockMode | None) -> LockMode | str | None:
+    """Return the mode for a syntax node. For some nodes, other parts of the statement decide."""
     concurrently = statement.has("CONCURRENTLY_KW")
-    match place:
+    match node:
         case "RELATION_FROM_ITEM" if statement.has("LOCKING_CLAUSE"):
-            return Mode.ROW_SHARE
+            return LockMode.ROW_SHARE
         case "COPY_TABLE" if statement.has("COPY_FROM"):
-            return Mode.ROW_EXCLUSIVE
+            return LockMode.ROW_EXCLUSIVE
         case "REINDEX_TARGET_TABLE" | "REINDEX_TARGET_INDEX" if concurrently:
-            return Mode.SHARE_UPDATE_EXCLUSIVE
+            return LockMode.SHARE_UPDATE_EXCLUSIVE
         case "ALTER_TABLE" if statement.has("ATTACH_PARTITION") or (concurrently and statement.has("DETACH_PARTITION")):
-            return Mode.SHARE_UPDATE_EXCLUSIVE
+            return LockMode.SHARE_UPDATE_EXCLUSIVE
         case "ALTER_SEQUENCE" if statement.has("SEQUENCE_RENAME_TO", "SET_SCHEMA"):
-            return Mode.ACCESS_EXCLUSIVE
-    mode = BY_PLACE.get(place)
-    return squawks if mode == SQUAWKS else mode
+            return LockMode.ACCESS_EXCLUSIVE
+    mode = LOCK_TABLE.get(node)
+    return from_squawk if mode == FROM_SQUAWK else mode
 
 
-def _beyond(statement: Node, named: Sequence[Reference], schema: Schema) -> Iterator[Lock | None]:
-    """Yield locks on what the statement does not name: the table of an index, the other end of foreign keys."""
+def _unnamed(statement: Node, named: Sequence[Reference], schema: Schema) -> Iterator[RelationLock | None]:
+    """Yield the locks on relations that the statement does not name: tables of indexes, targets of foreign keys."""
     concurrently = statement.has("CONCURRENTLY_KW")
     for reference in named:
         match statement.kind:
             case "DROP_INDEX":
-                mode = Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.ACCESS_EXCLUSIVE
+                mode = LockMode.SHARE_UPDATE_EXCLUSIVE if concurrently else LockMode.ACCESS_EXCLUSIVE
                 yield _on_table_of(reference.name, mode, schema)
             case "REINDEX" if reference.kind == "index":
-                yield _on_table_of(reference.name, Mode.SHARE_UPDATE_EXCLUSIVE if concurrently else Mode.SHARE, schema)
+                yield _on_table_of(
+                    reference.name, LockMode.SHARE_UPDATE_EXCLUSIVE if concurrently else LockMode.SHARE, schema
+                )
             case "REINDEX" if not concurrently:
-                yield Lock(Mode.ACCESS_EXCLUSIVE, reference.name, "indexes of")
+                yield RelationLock(LockMode.ACCESS_EXCLUSIVE, reference.name, "indexes of")
             case "DROP_TABLE":
                 yield from _on_targets(schema.keys(reference.name))
     for node in statement.find("DROP_CONSTRAINT", "VALIDATE_CONSTRAINT", "DROP_COLUMN"):
-        mode = Mode.ROW_SHARE if node.kind == "VALIDATE_CONSTRAINT" else Mode.ACCESS_EXCLUSIVE
+        mode = LockMode.ROW_SHARE if node.kind == "VALIDATE_CONSTRAINT" else LockMode.ACCESS_EXCLUSIVE
         yield from _on_targets(schema.keys(named[0].name, node), mode)
 
 
-def _on_table_of(index: str, mode: Mode, schema: Schema) -> Lock:
+def _on_table_of(index: str, mode: LockMode, schema: Schema) -> RelationLock:
     table = schema.table_with(index)
-    return Lock(mode, table) if table else Lock(mode, index, "the table of")
+    return RelationLock(mode, table) if table else RelationLock(mode, index, "the table of")
 
 
-def _on_targets(keys: Iterable[ForeignKey], mode: Mode = Mode.ACCESS_EXCLUSIVE) -> Iterator[Lock]:
-    return (Lock(mode, target) for target in sorted({key.target for key in keys}))
+def _on_targets(keys: Iterable[ForeignKey], mode: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Iterator[RelationLock]:
+    return (RelationLock(mode, target) for target in sorted({key.target for key in keys}))
 
 
 def _cascades(statement: Node) -> bool:
-    """Tell whether what depends on something is dropped or truncated, too; ON DELETE CASCADE is another matter."""
-    found = [above[0].kind for node, above in statement.walk() if node.kind == "CASCADE"]
-    return any(kind not in {"ON_DELETE_ACTION", "ON_UPDATE_ACTION"} for kind in found)
+    """Tell whether dependent objects are dropped or truncated too. ON DELETE CASCADE does not count."""
+    parents = [above[0].kind for node, above in statement.walk() if node.kind == "CASCADE"]
+    return any(kind not in {"ON_DELETE_ACTION", "ON_UPDATE_ACTION"} for kind in parents)
 
 
 def _needs_no_relation(statement: Node) -> bool:

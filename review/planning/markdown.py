@@ -1,4 +1,4 @@
-"""A plan as Markdown for a comment on a pull request: https://github.github.com/gfm/."""
+"""The plan as Markdown for a comment on a pull request: https://github.github.com/gfm/."""
 
 import html
 import re
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from review.findings import Finding
 from review.planning import wording
-from review.planning.plan import Plan, Planned, Revision
+from review.planning.plan import Plan, PlannedRevision, PlannedStatement
 
 MARKER = "<!-- plan of migrations -->"
-"""The first line: by it a workflow finds the comment that it wrote before."""
+"""The first line, by which a workflow finds its earlier comment."""
 
 LIMIT = 65_000
-"""Bytes. GitHub takes 65,536 characters, and does not say how it counts those outside of ASCII."""
+"""Bytes. GitHub's limit is 65,536 characters. Its documentation does not say how it counts non-ASCII characters."""
 
-_LEFT_OUT = "The longest parts are left out: a comment holds 65,536 characters. `make plan` shows them."
-_SIZE_OF_REST = 100  # of the row that counts those left out
+_OMITTED = "The longest parts are omitted, because a comment has at most 65,536 characters. `make plan` shows them."
+_LAST_ROW_SIZE = 100  # bytes of the row with the number of omitted revisions
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$&])")
 _CODE = re.compile(r"(`[^`\n]+`)")
 _NO_MENTION = "@\N{ZERO WIDTH SPACE}"
@@ -24,38 +24,38 @@ _NO_MENTION = "@\N{ZERO WIDTH SPACE}"
 
 @dataclass
 class _Section:
-    """What is said of one revision: at first all of it, then less and less."""
+    """The details of one revision, at several levels: the first has all details, the last has no text."""
 
     levels: list[str]
 
     @property
     def text(self) -> str:
-        """Return the Markdown."""
+        """Return the Markdown of the current level."""
         return self.levels[0]
 
     @property
     def size(self) -> int:
-        """Return its length in bytes."""
+        """Return the length in bytes."""
         return _size(self.text)
 
 
-def document(plan: Plan) -> str:
-    """Return the comment; what is longest is left out until it is short enough."""
+def render_markdown(plan: Plan) -> str:
+    """Return the comment. The longest sections are shortened until the comment fits."""
     lines = [MARKER, "## Plan of the migrations", "", _prose(wording.summary(plan)), ""]
     if not plan.revisions:
         return "\n".join(lines)
     lines += _findings(plan.findings)
     rows = list(map(_row, plan.revisions))
-    sections = [_Section(list(_details(of))) for of in plan.revisions]
-    room = LIMIT - _size("\n".join([*lines, *_table(rows), _LEFT_OUT]))
+    sections = [_Section(list(_details(revision))) for revision in plan.revisions]
+    room = LIMIT - _size("\n".join([*lines, *_table(rows), _OMITTED]))
     if _shorten(sections, room):
-        lines += [_LEFT_OUT, ""]
+        lines += [_OMITTED, ""]
     room = LIMIT - _size("\n".join([*lines, *_table([])])) - sum(section.size + 1 for section in sections)
     return "\n".join([*lines, *_table(_fitting(rows, room)), *(section.text for section in sections if section.text)])
 
 
 def _shorten(sections: list[_Section], room: int) -> bool:
-    """Take from the longest, of those equally long from the last, until all fit; tells whether it had to."""
+    """Shorten the longest section, the last of several equally long ones, until all fit. Tell if any is shortened."""
     total = sum(section.size + 1 for section in sections)
     is_shortened = total > room
     while total > room:
@@ -72,63 +72,65 @@ def _table(rows: list[str]) -> list[str]:
 
 
 def _fitting(rows: list[str], room: int) -> list[str]:
-    """Return as many rows as there is room for."""
+    """Return the rows that fit, and a row with the number of the others."""
     fitting: list[str] = []
     for row in rows:
         room -= _size(row) + 1
-        if room < _SIZE_OF_REST:
+        if room < _LAST_ROW_SIZE:
             return [*fitting, f"| … | and {wording.count(len(rows) - len(fitting), 'more revision')} | | |"]
         fitting.append(row)
     return fitting
 
 
-def _row(of: Revision) -> str:
-    level = wording.level(of.strictest, of.is_complete)
-    return f"| {_prose(of.revision)} | {_prose(of.title)} | {level} | {len(of.findings) or ''} |"
+def _row(revision: PlannedRevision) -> str:
+    level = wording.level(revision.strictest, revision.is_complete)
+    return f"| {_prose(revision.revision)} | {_prose(revision.title)} | {level} | {len(revision.findings) or ''} |"
 
 
-def _details(of: Revision) -> Iterator[str]:
-    """Yield all that is said of a revision, then that without its SQL, then nothing."""
-    title = html.escape(f"{of.revision}: {_one_line(of.title)}").replace("@", _NO_MENTION)
+def _details(revision: PlannedRevision) -> Iterator[str]:
+    """Yield the levels: all details, the details without the SQL, an empty text."""
+    title = html.escape(f"{revision.revision}: {_one_line(revision.title)}").replace("@", _NO_MENTION)
     head = ["<details>", f"<summary>{title}</summary>", ""]
-    tail = [f"The SQL ends at line {of.failure.line}: {_prose(of.failure.message)}", ""] if of.failure else []
-    tail += [*_findings(of.findings), "</details>", ""]
-    yield "\n".join([*head, *_block(of), *tail])
-    if of.statements:
-        yield "\n".join([*head, f"{wording.count(len(of.statements), 'statement')}, left out here.", "", *tail])
+    failure = revision.failure
+    tail = [f"The SQL ends at line {failure.line}: {_prose(failure.message)}", ""] if failure else []
+    tail += [*_findings(revision.findings), "</details>", ""]
+    yield "\n".join([*head, *_block(revision), *tail])
+    if revision.statements:
+        omitted = f"{wording.count(len(revision.statements), 'statement')}, omitted here."
+        yield "\n".join([*head, omitted, "", *tail])
     yield ""
 
 
-def _block(of: Revision) -> list[str]:
-    if not of.statements:
+def _block(revision: PlannedRevision) -> list[str]:
+    if not revision.statements:
         return ["No SQL.", ""]
-    sql = "\n".join(_sql(of.statements)).rstrip()
+    sql = "\n".join(_sql(revision.statements)).rstrip()
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", sql))])
     return [f"{fence}sql", sql, fence, ""]
 
 
-def _sql(statements: tuple[Planned, ...]) -> Iterator[str]:
-    for border, statement in wording.with_borders(statements):
+def _sql(statements: tuple[PlannedStatement, ...]) -> Iterator[str]:
+    for text, statement in wording.with_transactions(statements):
         if statement is None:
-            yield f"-- {border}"
+            yield f"-- {text}"
         else:
-            yield from (f"-- {_one_line(line)}" for line in wording.locks(statement.locks))
+            yield from (f"-- {_one_line(line)}" for line in wording.lock_lines(statement.locks))
             yield f"{statement.sql};\n"
 
 
 def _findings(findings: tuple[Finding, ...]) -> list[str]:
-    """Return a list, with what each rule advises once."""
+    """Return a list of findings, with the advice of each rule once."""
     lines: dict[str, None] = {}
     for finding in findings:
-        place = _one_line(f"{wording.shown(finding.path)}:{finding.line}").replace("`", "'")
-        lines[f"- `{place}` **{_prose(finding.rule)}**: {_prose(finding.message)}"] = None
+        position = _one_line(f"{wording.relative(finding.path)}:{finding.line}").replace("`", "'")
+        lines[f"- `{position}` **{_prose(finding.rule)}**: {_prose(finding.message)}"] = None
         if finding.advice:
             lines[f"  - *{_prose(finding.rule)}*: {_prose(finding.advice)}"] = None
     return [*lines, ""] if lines else []
 
 
 def _prose(text: str) -> str:
-    """Return a text as it is, whatever Markdown sees in it; what stands in single backticks stays code."""
+    """Escape a text for Markdown. Text in single backticks stays code."""
     parts = _CODE.split(_one_line(text))
     plain = [_SPECIAL.sub(r"\\\1", part).replace("@", _NO_MENTION) for part in parts[::2]]
     code = [part.replace("|", r"\|") for part in parts[1::2]]

@@ -1,188 +1,111 @@
-"""From where a plan starts: a revision, or what was there at a commit, as the repository remembers it."""
+"""The start of a plan: a revision, or the heads of the revisions in a commit."""
 
-import configparser
-import io
-import os
+import json
 import subprocess
-import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from alembic.config import Config
-from alembic.util import CommandError, coerce_resource_to_filename
 
-from review.errors import ReviewError
-from review.history import History
+from review import git
+from review.errors import GitError, ReviewError
+from review.revision_scripts import RevisionScripts
 
-SECTION = "alembic"
+_READ_HEADS = """
+import json, sys
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+print(json.dumps(ScriptDirectory.from_config(Config(sys.argv[1])).get_heads()))
+"""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The heads that a database is taken to be at, none for an empty one, and why these."""
+    """The heads of the database before the deployment, and the reason for this assumption."""
 
     heads: tuple[str, ...]
-    why: str
+    reason: str
 
 
-@dataclass(frozen=True)
-class Copy:
-    """An alembic.ini as of a commit, leading to a copy of its scripts; it may be another project's if it moved."""
+def find_start(scripts: RevisionScripts, *, revision: str | None, since: str | None) -> Start:
+    """Return the start: the revision, the heads at the git ref `since`, or else the heads at the last tag.
 
-    ini: Path
-    is_elsewhere: bool
-
-
-class GitError(Exception):
-    """Git cannot say."""
-
-
-def find_start(history: History, *, start: str | None, since: str | None) -> Start:
-    """Return where a plan starts: at a revision, at a git ref, or else at the last release's tag.
-
-    Raises ReviewError if there is no such thing, or if it is no part of the present history.
+    Without a tag, the database is empty. Raises ReviewError for an unknown revision or ref, and for a head that the
+    current revisions do not contain.
     """
-    if start is not None and since is not None:
-        raise ReviewError("a plan starts at a revision or at a git ref, not at both: --from or --since")
-    if start is not None:
-        history.after(start)  # says what there is, if there is no such revision
-        heads = tuple(script.revision for script in history.directory.get_revisions(start))
-        return Start(heads, "as asked" if heads else "an empty database, as asked")
+    if revision is not None and since is not None:
+        raise ReviewError("FROM and SINCE must not be set together (--from, --since): set one of them")
+    if revision is not None:
+        heads = scripts.resolve(revision)
+        return Start(heads, "as requested" if heads else "an empty database, as requested")
     if since is not None:
         try:
-            return _at_ref(history, since, since)
+            return _start_at(scripts, since, since)
         except GitError as exc:
-            raise ReviewError(f"nothing is known of {since!r}: {exc}") from exc
+            raise ReviewError(
+                f"SINCE must be a commit, tag or branch of the repository (got {since!r}): {exc}"
+            ) from exc
     try:
-        tag = _last_tag(history.ini.parent)
-        return _at_ref(history, tag, f"{tag}, the last tag")
+        tag = git.last_tag(scripts.ini.parent)
+        return _start_at(scripts, tag, f"{tag}, the last tag")
     except GitError as exc:
-        return Start((), f"an empty database: no release is known, {exc}{_if_shallow(history)}")
+        return Start((), f"an empty database: no release is known, because {exc}{_shallow_note(scripts)}")
 
 
-def _last_tag(folder: Path) -> str:
-    _git(folder, "rev-parse", "--git-dir")  # says it if there is no repository
-    try:
-        return _git(folder, "describe", "--tags", "--abbrev=0").strip()
-    except GitError as exc:
-        raise GitError("no tag leads to what is checked out") from exc
-
-
-def _at_ref(history: History, ref: str, called: str) -> Start:
-    """Return the heads of the revisions in a commit."""
-    nothing = Start((), f"an empty database: there are no revisions at {called}")
-    with _checked_out(history, ref) as copy:
-        if copy is None:
-            return nothing
-        try:
-            heads = History.read(copy.ini).heads
-        except ReviewError as exc:
-            raise ReviewError(f"at {called}: {exc}; name the revision to start from: --from") from exc
-    known = {script.revision for script in history.scripts}
-    missing = [head for head in heads if head not in known]
-    if not heads or (missing and copy.is_elsewhere):
-        return nothing
+def _start_at(scripts: RevisionScripts, ref: str, label: str) -> Start:
+    folder = scripts.ini.parent
+    top = git.top_level(folder)
+    commit = git.resolve_commit(folder, ref)
+    ini = _find_ini(git.list_files(top, commit), scripts.ini.relative_to(top))
+    empty = Start((), f"an empty database: there are no revisions at {label}")
+    if ini is None:
+        return empty
+    with git.exported(top, commit) as files:
+        heads = _read_heads(files / ini, files, label)
+    missing = sorted(set(heads) - {script.revision for script in scripts.revisions})
+    if not heads or (missing and top / ini != scripts.ini):  # another project may have an alembic.ini, too
+        return empty
     if missing:
         raise ReviewError(
-            f"the head at {called} is {', '.join(missing)}, which is not in the present history: it was removed or"
-            " renamed since, or added over there; rebase, or name the revision to start from: --from"
+            f"head {', '.join(missing)} at {label} must be one of the current revisions: it was removed or renamed"
+            " afterwards, or added on another branch. Rebase, or set the revision to start from: FROM (--from)"
         )
-    return Start(heads, f"the head at {called}")
+    return Start(heads, f"the head at {label}")
 
 
-@contextmanager
-def _checked_out(history: History, ref: str) -> Iterator[Copy | None]:
-    """Copy a project as of a commit; yields None if there was none."""
-    top = Path(_git(history.ini.parent, "rev-parse", "--show-toplevel").rstrip("\n"))
-    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
-    ini = _ini_at(top, commit, history.ini)
-    if ini is None:
-        yield None
-        return
-    with TemporaryDirectory(prefix="revisions-") as name:
-        folder = Path(name).resolve()
-        _extract(top, commit, [ini], folder)
-        locations = _relocate(folder / ini, top, folder, history.ini.parent)
-        _extract(top, commit, [path for path in locations if _is_there(top, commit, path)], folder)
-        has_scripts = (folder / locations[0]).is_dir()
-        yield Copy(folder / ini, is_elsewhere=top / ini != history.ini) if has_scripts else None
+def _find_ini(files: list[Path], current: Path) -> Path | None:
+    """Return the alembic.ini of the commit: the file at the current path, or else the only file of that name."""
+    if current in files:
+        return current
+    candidates = [path for path in files if path.name == current.name]
+    return candidates[0] if len(candidates) == 1 else None
 
 
-def _ini_at(top: Path, commit: str, present: Path) -> Path | None:
-    """Return where alembic.ini was: at the same place, or the only one of that name elsewhere."""
-    files = [Path(name) for name in _git(top, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")]
-    same = present.relative_to(top)
-    others = [path for path in files if path.name == present.name]
-    if same in others:
-        return same
-    return others[0] if len(others) == 1 else None
+def _read_heads(ini: Path, files: Path, label: str) -> tuple[str, ...]:
+    """Return the heads of an exported project. Another process reads them, because its modules are of the commit."""
+    location = Config(str(ini)).get_main_option("script_location") or ""
+    scripts = (ini.parent / location).resolve()
+    if ":" not in location and not scripts.is_relative_to(files):
+        raise ReviewError(f"script_location at {label} must be in the repository (got {location!r})")
+    if ":" not in location and not scripts.is_dir():
+        return ()
+    process = subprocess.run(
+        [sys.executable, "-c", _READ_HEADS, str(ini)], cwd=ini.parent, capture_output=True, text=True, check=False
+    )
+    if process.returncode != 0:
+        reason = process.stderr.strip().rpartition("\n")[2]
+        raise ReviewError(
+            f"cannot read the revisions at {label}: {reason}; set the revision to start from: FROM (--from)"
+        )
+    heads: list[str] = json.loads(process.stdout.strip().rpartition("\n")[2])  # the revisions may print other lines
+    return tuple(sorted(heads))
 
 
-def _relocate(ini: Path, top: Path, folder: Path, here: Path) -> list[Path]:
-    """Point a copy of alembic.ini to the copies of its scripts; returns where they are below `top`."""
-    config = Config(str(ini))
-    locations = [config.get_main_option("script_location") or "", *(config.get_version_locations_list() or [])]
-    below = [_below(location, top, folder) for location in locations]
-    scripts, *versions = (str(folder / path) for path in below)
-    # Modules that the revisions import are those of the work tree.
-    modules = [path.replace(str(ini.parent), str(here)) for path in config.get_prepend_sys_paths_list() or []]
-    parser = configparser.RawConfigParser()
-    parser.read(ini, encoding="utf-8")
-    parser[SECTION]["path_separator"] = "os"
-    moved = {"script_location": [scripts], "version_locations": versions, "prepend_sys_path": modules}
-    for option, paths in moved.items():
-        parser[SECTION][option] = os.pathsep.join(paths).replace("%", "%%")
-    with ini.open("w", encoding="utf-8") as file:
-        parser.write(file)
-    return below
-
-
-def _below(location: str, top: Path, folder: Path) -> Path:
+def _shallow_note(scripts: RevisionScripts) -> str:
     try:
-        path = Path(coerce_resource_to_filename(location)).absolute()
-    except (CommandError, ImportError) as exc:
-        raise ReviewError(f"the scripts were in {location!r}, which cannot be found: {exc}") from exc
-    for root in (folder, top):
-        if path.is_relative_to(root):
-            return path.relative_to(root)
-    raise ReviewError(f"the scripts were in {path}, which is not in the repository {top}")
-
-
-def _is_there(top: Path, commit: str, path: Path) -> bool:
-    return bool(_git(top, "ls-tree", "-z", "--name-only", commit, "--", path.as_posix()))
-
-
-def _extract(top: Path, commit: str, paths: list[Path], folder: Path) -> None:
-    if not paths:
-        return
-    archive = _run(top, "archive", "--format=tar", commit, "--", *(path.as_posix() for path in paths))
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
-
-
-def _if_shallow(history: History) -> str:
-    try:
-        is_shallow = _git(history.ini.parent, "rev-parse", "--is-shallow-repository").strip() == "true"
+        is_shallow = git.is_shallow(scripts.ini.parent)
     except GitError:
         return ""
-    return "; the clone is shallow, `git fetch --tags --unshallow` brings the rest" if is_shallow else ""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    return _run(folder, *arguments).decode(errors="surrogateescape")
-
-
-def _run(folder: Path, *arguments: str) -> bytes:
-    """Run git; raises GitError with its words, or ours where it says nothing."""
-    try:
-        environ = {**os.environ, "LC_ALL": "C"}
-        ran = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, check=False, env=environ)
-    except FileNotFoundError as exc:
-        raise GitError("git is not installed") from exc
-    if ran.returncode != 0:
-        words = " ".join(ran.stderr.decode(errors="replace").removeprefix("fatal: ").split())
-        raise GitError(words or "there is no such commit, tag or branch here")
-    return ran.stdout
+    return "; the clone is shallow: run `git fetch --tags --unshallow`" if is_shallow else ""

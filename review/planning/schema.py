@@ -1,4 +1,4 @@
-"""What the revisions made so far, as far as their SQL tells: names, the tables of indexes, foreign keys."""
+"""The model of the schema that the SQL of revisions creates: relations, the tables of indexes, and foreign keys."""
 
 import re
 from collections import defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from review.planning.syntax import Node, name_of, references
 
-_MAKES = {
+_CREATES = {
     "CREATE_TABLE": "TABLE_NAME",
     "CREATE_TABLE_AS": "TABLE_NAME",
     "SELECT_INTO": "TABLE_NAME",
@@ -33,7 +33,7 @@ _LONGEST_NAME = 63
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key, under the name that it was given, by PostgreSQL perhaps."""
+    """A foreign key. PostgreSQL chooses the name if the statement does not."""
 
     name: str
     columns: tuple[str, ...]
@@ -42,38 +42,38 @@ class ForeignKey:
 
 @dataclass
 class Schema:
-    """Grows by each statement. `new`: what the revision at hand made; `known`: what any did."""
+    """The relations that the current revision (`new`) or any revision (`known`) created, with indexes and keys."""
 
     new: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)
     table_of_index: dict[str, str] = field(default_factory=dict)
     foreign_keys: dict[str, set[ForeignKey]] = field(default_factory=lambda: defaultdict(set))
 
-    def learn(self, statement: Node) -> None:
-        """Take a statement as run."""
-        if made := made_by(statement):
-            self.new.add(made)
-            self.known.add(made)
+    def apply(self, statement: Node) -> None:
+        """Change the model as the statement changes the schema."""
+        if created := created_by(statement):
+            self.new.add(created)
+            self.known.add(created)
         table = next((reference.name for reference in references(statement)), "")
-        if statement.kind == "CREATE_INDEX" and made:
-            self.table_of_index[_last(made)] = table
+        if statement.kind == "CREATE_INDEX" and created:
+            self.table_of_index[_last(created)] = table
         if statement.kind in {"CREATE_TABLE", "ALTER_TABLE"}:
-            self._change_keys(made or table, statement)
+            self._change_keys(created or table, statement)
         if renamed := _new_name(statement):
             self._rename(table, renamed)
         if statement.kind in _DROPS:
             self._forget(reference.name for reference in references(statement))
 
     def table_with(self, index: str) -> str | None:
-        """Return the table that an index is on, if a revision made it."""
+        """Return the table of an index, if a revision created the index."""
         return self.table_of_index.get(_last(index))
 
     def keys(self, table: str, part: Node | None = None) -> set[ForeignKey]:
-        """Return the foreign keys of a table: all of them, or those that a part of ALTER TABLE drops or validates."""
+        """Return the foreign keys of a table: all, or those that an action of ALTER TABLE drops or validates."""
         keys = self.foreign_keys.get(table, set())
         if part is None:
             return keys
-        name = next((name_of(found.text) for found in part.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
+        name = next((name_of(node.text) for node in part.find("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")), "")
         if part.kind == "DROP_COLUMN":
             return {key for key in keys if name in key.columns}
         return {key for key in keys if key.name in {name, _NUMBER.sub("", name)}}
@@ -83,7 +83,7 @@ class Schema:
             self.foreign_keys[table] -= self.keys(table, part)
         self.foreign_keys[table].update(_foreign_keys(statement, table))
         for part in statement.find("RENAME_CONSTRAINT", "RENAME_COLUMN"):
-            old, new = (name_of(found.text) for found in part.find(*_NAMES))
+            old, new = (name_of(node.text) for node in part.find(*_NAMES))
             self.foreign_keys[table] = {
                 replace(key, name=new if key.name == old else key.name)
                 if part.kind == "RENAME_CONSTRAINT"
@@ -114,9 +114,9 @@ class Schema:
                 self.foreign_keys[table] = {key for key in keys if key.target != name}
 
 
-def made_by(statement: Node) -> str | None:
-    """Return the name of the relation that a statement makes."""
-    kind = _MAKES.get(statement.kind)
+def created_by(statement: Node) -> str | None:
+    """Return the name of the relation that a statement creates."""
+    kind = _CREATES.get(statement.kind)
     return next((name_of(node.text) for node in statement.find(kind)), None) if kind else None
 
 
@@ -132,14 +132,14 @@ def _foreign_keys(statement: Node, table: str) -> Iterator[ForeignKey]:
             inline = node.kind == "REFERENCES_CONSTRAINT"
             owner = above[0] if inline else next(node.find("FOREIGN_KEY_COLUMN_LIST"), node)
             column = "COLUMN_NAME" if inline else "COLUMN_NAME_REF"
-            columns = tuple(name_of(found.text) for found in owner.find(column))
-            name = next((name_of(found.text) for found in node.find("CONSTRAINT_NAME")), _name_of_key(table, columns))
+            columns = tuple(name_of(item.text) for item in owner.find(column))
+            name = next((name_of(item.text) for item in node.find("CONSTRAINT_NAME")), _name_of_key(table, columns))
             for target in node.find("TABLE_NAME_REF"):
                 yield ForeignKey(name, columns, name_of(target.text))
 
 
 def _name_of_key(table: str, columns: Iterable[str]) -> str:
-    """Name a foreign key as PostgreSQL does, which cuts the longer part; it adds a number where that is taken."""
+    """Name a foreign key as PostgreSQL does: the longer part is cut. The number after a duplicate name is omitted."""
     parts = [part.replace('"', "") for part in (_last(table), "_".join(columns))]
     while len("_".join([*parts, _ENDING])) > _LONGEST_NAME:
         longer = 0 if len(parts[0]) > len(parts[1]) else 1

@@ -1,4 +1,4 @@
-"""`make plan`: what a deployment would do, for a terminal or for a pull request."""
+"""The output of `make plan`, for a terminal or for a pull request."""
 
 import sys
 from contextlib import redirect_stdout
@@ -6,25 +6,26 @@ from typing import Literal
 
 from rich.console import Console
 
-from review.history import History
-from review.planning import markdown, plan, terminal
+from review.planning import markdown, terminal
+from review.planning.plan import make_plan
 from review.planning.releases import find_start
+from review.revision_scripts import RevisionScripts
 
 
 def show(
-    history: History,
+    scripts: RevisionScripts,
     *,
-    start: str | None,
+    revision: str | None,
     since: str | None,
-    format: Literal["text", "markdown"],  # noqa: A002 - called as the option is
+    format: Literal["text", "markdown"],  # noqa: A002 - the name of the option
 ) -> None:
     """Print the plan from a revision, from a git ref, or from the last release, to the heads.
 
-    Raises ReviewError if there is no such start, or nothing can be rendered.
+    Raises ReviewError for an unknown start.
     """
-    with redirect_stdout(sys.stderr):  # a revision may print something, too
-        made = plan.make(history, find_start(history, start=start, since=since))
+    with redirect_stdout(sys.stderr):  # revisions may print
+        plan = make_plan(scripts, find_start(scripts, revision=revision, since=since))
     if format == "markdown":
-        sys.stdout.write(markdown.document(made))
+        sys.stdout.write(markdown.render_markdown(plan))
     else:
-        terminal.show(made, Console())
+        terminal.show(plan, Console())

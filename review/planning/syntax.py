@@ -1,7 +1,7 @@
-"""SQL statements as trees, by squawk's parser, and the relations that they name.
+"""The syntax trees of SQL statements, from squawk's parser, and the relations that they name.
 
-The trees come from `squawk --debug parse`, which is made for people; squawk is locked to one version, and
-tests/tools/test_lock_levels.py fails if another one calls things differently.
+The output of `squawk --debug parse` is not a stable format. Squawk is locked to one version, and
+tests/tools/test_lock_levels.py fails if another version writes the trees differently.
 """
 
 import re
@@ -15,7 +15,7 @@ from review import squawk
 from review.errors import ReviewError
 
 UNREADABLE = "ERROR"
-"""The kind of what squawk cannot parse."""
+"""The kind of a statement that squawk cannot parse."""
 
 RELATION_KINDS = {
     "RELATION_NAME_REF": "",
@@ -25,7 +25,7 @@ RELATION_KINDS = {
     "SEQUENCE_REF": "sequence",
     "INDEX_REF": "index",
 }
-"""The nodes that name a relation which is there already, and what to call it where it is no table."""
+"""The kinds of nodes that name an existing relation, and the kind of relation, which is empty for a table."""
 
 _NODE = re.compile(r"^( *)([A-Z][A-Z0-9_]*)@(\d+)\.\.(\d+)( \")?", re.MULTILINE)
 _NAME_PART = re.compile(r'"(?:[^"]|"")*"|[^\s."]+')
@@ -33,7 +33,7 @@ _NAME_PART = re.compile(r'"(?:[^"]|"")*"|[^\s."]+')
 
 @dataclass(slots=True)
 class Node:
-    """A part of a statement. `kind` is squawk's word for it; keywords are nodes too, as `FULL_KW`."""
+    """A node of the syntax tree. `kind` is squawk's name. Keywords are nodes too, for example `FULL_KW`."""
 
     kind: str
     source: bytes
@@ -43,35 +43,35 @@ class Node:
 
     @property
     def text(self) -> str:
-        """Return its SQL."""
+        """Return the SQL of the node."""
         return self.source[self.start : self.end].decode()
 
     def walk(self, above: tuple["Node", ...] = ()) -> Iterator[tuple["Node", tuple["Node", ...]]]:
-        """Yield this and all nodes below, each with those that it is in, innermost first."""
+        """Yield the node and all nodes below, each with its ancestors, innermost first."""
         yield self, above
         for child in self.children:
             yield from child.walk((self, *above))
 
     def find(self, *kinds: str) -> Iterator["Node"]:
-        """Yield the nodes below of these kinds."""
+        """Yield the node and the nodes below that have one of the kinds."""
         return (node for node, _ in self.walk() if node.kind in kinds)
 
     def has(self, *kinds: str) -> bool:
-        """Tell whether there is one."""
+        """Tell whether the tree has a node of one of the kinds."""
         return any(True for _ in self.find(*kinds))
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A relation that a statement names, and the kinds of the nodes that it stands in, innermost first."""
+    """A relation that a statement names, and the kinds of the nodes around the name, innermost first."""
 
     name: str
     kind: str
-    places: tuple[str, ...]
+    nodes: tuple[str, ...]
 
 
 def parse(statements: Sequence[str]) -> list[Node]:
-    """Return a tree for each text, which should hold one statement; its kind is UNREADABLE otherwise."""
+    """Return a tree for each text. If a text does not hold exactly one statement, the kind is UNREADABLE."""
     sources = [statement.encode("utf-8", errors="replace") for statement in statements]
     trees = list(_trees(_parsed(sources), sources)) if sources else []
     if len(trees) != len(sources):
@@ -80,7 +80,7 @@ def parse(statements: Sequence[str]) -> list[Node]:
 
 
 def references(statement: Node) -> Iterator[Reference]:
-    """Yield the relations that are named, apart from those which the statement itself defines in WITH."""
+    """Yield the relations that the statement names, except those that it defines in WITH."""
     own = {name_of(node.text) for node in statement.find("CTE_NAME")}
     for node, above in statement.walk():
         if node.kind in RELATION_KINDS:
@@ -90,7 +90,7 @@ def references(statement: Node) -> Iterator[Reference]:
 
 
 def name_of(text: str, *, is_column: bool = False) -> str:
-    """Return a name as others may write it too: folded, without needless quotes, without the schema `public`."""
+    """Return the normal form of a name: in lower case, without unnecessary quotes and without the schema `public`."""
     parts = [_folded(part) for part in _NAME_PART.findall(text)]
     parts = parts[:-1] if is_column else parts
     return ".".join(parts[1:] if len(parts) > 1 and parts[0] == "public" else parts)
@@ -104,19 +104,21 @@ def _folded(part: str) -> str:
 def _parsed(sources: Sequence[bytes]) -> str:
     with TemporaryDirectory(prefix="squawk-") as folder:
         for number, source in enumerate(sources):
-            Path(folder, f"{number:08}.sql").write_bytes(source)  # its trees come in the order of names
-        ran = subprocess.run(
+            Path(folder, f"{number:08}.sql").write_bytes(
+                source
+            )  # squawk writes the trees in the order of the file names
+        process = subprocess.run(
             [squawk.PROGRAM, "--debug", "parse", f"{folder}/*.sql"],
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
         )
-    return ran.stdout
+    return process.stdout
 
 
 def _trees(output: str, sources: Sequence[bytes]) -> Iterator[Node]:
-    """Yield the root for each source; tokens are left out, keywords excepted."""
+    """Yield the root for each source. Tokens are omitted, except keywords."""
     rest = iter(sources)
     path: list[Node] = []
     for indent, kind, start, end, is_token in _NODE.findall(output):
@@ -133,7 +135,7 @@ def _trees(output: str, sources: Sequence[bytes]) -> Iterator[Node]:
 
 
 def _only_statement(root: Node) -> Node:
-    found = [node for node in root.children if node.kind != "EMPTY_STMT"]
-    if len(found) == 1 and not found[0].has(UNREADABLE):
-        return found[0]
+    statements = [node for node in root.children if node.kind != "EMPTY_STMT"]
+    if len(statements) == 1 and not statements[0].has(UNREADABLE):
+        return statements[0]
     return Node(UNREADABLE, root.source, root.start, root.end)

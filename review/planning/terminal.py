@@ -1,4 +1,4 @@
-"""A plan as text: the revisions with their locks, and their SQL."""
+"""The plan on a terminal: the revisions with their locks and their SQL."""
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -6,15 +6,20 @@ from rich.table import Table
 from rich.text import Text
 
 from review.planning import wording
-from review.planning.modes import Mode
-from review.planning.plan import Plan, Revision
+from review.planning.lock_modes import LockMode
+from review.planning.plan import Plan, PlannedRevision
 
-LENGTH_OF_SQL = 100
-STYLES = {Mode.ACCESS_EXCLUSIVE: "bold red", Mode.EXCLUSIVE: "red", Mode.SHARE_ROW_EXCLUSIVE: "red", Mode.SHARE: "red"}
+SQL_LENGTH = 100
+STYLES = {
+    LockMode.ACCESS_EXCLUSIVE: "bold red",
+    LockMode.EXCLUSIVE: "red",
+    LockMode.SHARE_ROW_EXCLUSIVE: "red",
+    LockMode.SHARE: "red",
+}
 
 
 def show(plan: Plan, console: Console) -> None:
-    """Write the summary, then each revision."""
+    """Print the summary, then each revision."""
     console.print(Text(wording.summary(plan), style="bold"), soft_wrap=True)
     _findings(plan, console)
     for revision in plan.revisions:
@@ -22,21 +27,23 @@ def show(plan: Plan, console: Console) -> None:
         _revision(revision, console)
 
 
-def _revision(revision: Revision, console: Console) -> None:
+def _revision(revision: PlannedRevision, console: Console) -> None:
     console.print(Text.assemble((revision.revision, "bold cyan"), f"  {revision.title}"), soft_wrap=True)
-    console.print(Text(wording.shown(revision.path), style="dim"), soft_wrap=True)
+    console.print(Text(wording.relative(revision.path), style="dim"), soft_wrap=True)
     if revision.statements:
         console.print(_table(revision))
         _sql(revision, console)
     if revision.failure:
-        where = f"{wording.shown(revision.path)}:{revision.failure.line}"
-        console.print(Text(f"{where}: the SQL ends here: {revision.failure.message}", style="bold red"), soft_wrap=True)
+        position = f"{wording.relative(revision.path)}:{revision.failure.line}"
+        console.print(
+            Text(f"{position}: the SQL ends here: {revision.failure.message}", style="bold red"), soft_wrap=True
+        )
     elif not revision.statements:
         console.print(Text("no SQL", style="dim"))
     _findings(revision, console)
 
 
-def _table(revision: Revision) -> Table:
+def _table(revision: PlannedRevision) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("line", "lock", "on", "transaction", "statement"):
         table.add_column(heading, no_wrap=heading in {"line", "lock", "transaction"})
@@ -45,27 +52,27 @@ def _table(revision: Revision) -> Table:
         sql = " ".join(statement.sql.split())
         table.add_row(
             str(statement.line),
-            Text(wording.mode(statement.locks), style=STYLES.get(strictest, "") if strictest else "dim"),
+            Text(wording.strictest_mode(statement.locks), style=STYLES.get(strictest, "") if strictest else "dim"),
             Text(wording.relations(statement.locks)),
             "in" if statement.in_transaction else "outside",
-            Text(sql[:LENGTH_OF_SQL], no_wrap=True, overflow="ellipsis"),
+            Text(sql[:SQL_LENGTH], no_wrap=True, overflow="ellipsis"),
         )
     return table
 
 
-def _sql(revision: Revision, console: Console) -> None:
+def _sql(revision: PlannedRevision, console: Console) -> None:
     parts = []
-    for border, statement in wording.with_borders(revision.statements):
-        parts.append(f"-- {border}" if statement is None else f"{statement.sql};")
+    for text, statement in wording.with_transactions(revision.statements):
+        parts.append(f"-- {text}" if statement is None else f"{statement.sql};")
     syntax = Syntax("", "sql", theme="ansi_dark")
     console.print(syntax.highlight("\n".join(parts)), soft_wrap=True)
 
 
-def _findings(of: Plan | Revision, console: Console) -> None:
-    for finding in of.findings:
-        place = f"{wording.shown(finding.path)}:{finding.line}"
+def _findings(part: Plan | PlannedRevision, console: Console) -> None:
+    for finding in part.findings:
+        position = f"{wording.relative(finding.path)}:{finding.line}"
         console.print(
-            Text.assemble((place, "bold"), ": ", (finding.rule, "bold red"), f": {finding.message}"), soft_wrap=True
+            Text.assemble((position, "bold"), ": ", (finding.rule, "bold red"), f": {finding.message}"), soft_wrap=True
         )
         if finding.advice:
             console.print(Text(f"    {' '.join(finding.advice.split())}", style="dim"), soft_wrap=True)

@@ -1,83 +1,86 @@
-"""What a plan says in words, on a terminal as in a pull request."""
+"""The texts of a plan that the terminal and the pull request share."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from review.planning.locks import Lock, Locks
-from review.planning.modes import Mode
-from review.planning.plan import Plan, Planned
+from review.planning.lock_modes import LockMode
+from review.planning.locks import RelationLock, StatementLocks
+from review.planning.plan import Plan, PlannedStatement
 
-NOBODY_WAITS = "none"
+NO_LOCK = "no lock"
 UNKNOWN = "unknown"
 
 
 def summary(plan: Plan) -> str:
-    """Return where it goes from and to, and how much that is."""
-    way = f"From {', '.join(plan.start.heads) or 'base'} ({plan.start.why}) to {', '.join(plan.heads) or 'base'}"
+    """Return the start, the heads, and the numbers of revisions and findings."""
+    start, heads = (", ".join(revisions) or "base" for revisions in (plan.start.heads, plan.heads))
+    span = f"From {start} ({plan.start.reason}) to {heads}"
     if not plan.revisions:
-        return f"{way}: nothing to apply."
+        return f"{span}: no revisions to apply."
     counts = f"{count(len(plan.revisions), 'revision')}, {count(plan.number_of_findings, 'finding')}"
-    return f"{way}: {counts}. Strictest lock: {level(plan.strictest, plan.is_complete, with_effect=True)}."
+    return f"{span}: {counts}. Strictest lock: {level(plan.strictest, plan.is_complete, with_effect=True)}."
 
 
-def level(mode: Mode | None, is_complete: bool, *, with_effect: bool = False) -> str:
-    """Return a lock level, and that there may be more to it."""
+def level(mode: LockMode | None, is_complete: bool, *, with_effect: bool = False) -> str:
+    """Return the name of a lock mode, and `unknown` if there may be stricter locks."""
     known = [f"{mode} (blocks {mode.blocks})" if with_effect else str(mode)] if mode else []
-    if not is_complete and mode != Mode.ACCESS_EXCLUSIVE:
+    if not is_complete and mode != LockMode.ACCESS_EXCLUSIVE:
         return " or ".join([*known, UNKNOWN])
-    return known[0] if known else NOBODY_WAITS
+    return known[0] if known else NO_LOCK
 
 
-def locks(of: Locks) -> Iterator[str]:
-    """Yield a line for each mode, the strictest first: what it is on, and what it blocks."""
-    for mode in sorted({lock.mode for lock in of.held if not lock.is_new}, reverse=True):
-        names = ", ".join(str(lock) for lock in of.held if lock.mode == mode and not lock.is_new)
+def lock_lines(locks: StatementLocks) -> Iterator[str]:
+    """Yield a line for each mode, strictest first: its relations, and the work that waits."""
+    for mode in sorted({lock.mode for lock in locks.held if not lock.is_new}, reverse=True):
+        names = ", ".join(str(lock) for lock in locks.held if lock.mode == mode and not lock.is_new)
         yield f"{mode} on {names}: blocks {mode.blocks}"
-    if not of.is_complete:
-        yield "unknown locks" if not of.held else "and unknown locks"
-    elif of.held and all(lock.is_new for lock in of.held):
-        yield f"on new {', '.join(map(_new, of.held))}: blocks nobody"
-    elif not of.held:
+    if not locks.is_complete:
+        yield "unknown locks" if not locks.held else "and unknown locks"
+    elif locks.held and all(lock.is_new for lock in locks.held):
+        yield f"on new {', '.join(map(_new, locks.held))}: blocks no other session"
+    elif not locks.held:
         yield "no lock on a table"
 
 
-def mode(of: Locks) -> str:
+def strictest_mode(locks: StatementLocks) -> str:
     """Return the strictest mode of a statement."""
-    if of.strictest is None and of.is_complete and of.held:  # or a view, or a sequence
+    if locks.strictest is None and locks.is_complete and locks.held:  # or a view, or a sequence
         return "new table"
-    return level(of.strictest, of.is_complete)
+    return level(locks.strictest, locks.is_complete)
 
 
-def relations(of: Locks) -> str:
-    """Return what a statement locks: what was there before, or else what is new."""
-    old = [lock for lock in sorted(of.held, key=lambda lock: -lock.mode) if not lock.is_new]
-    return ", ".join(map(str, old)) or ", ".join(lock.name for lock in of.held)
+def relations(locks: StatementLocks) -> str:
+    """Return the locked relations: those that existed before the revision, or else the new relations."""
+    existing = [lock for lock in sorted(locks.held, key=lambda lock: -lock.mode) if not lock.is_new]
+    return ", ".join(map(str, existing)) or ", ".join(lock.name for lock in locks.held)
 
 
-def with_borders(statements: tuple[Planned, ...]) -> Iterator[tuple[str | None, Planned | None]]:
-    """Yield the statements, and what happens to the transaction between them."""
+def with_transactions(
+    statements: tuple[PlannedStatement, ...],
+) -> Iterator[tuple[str | None, PlannedStatement | None]]:
+    """Yield the statements, and a text wherever a transaction begins or ends."""
     is_open = False
     for number, statement in enumerate(statements):
         if statement.in_transaction != is_open:
             is_open = statement.in_transaction
             yield "a transaction begins" if is_open else "the transaction ends", None
         if not is_open and number == 0:
-            yield "outside of a transaction", None
+            yield "outside a transaction", None
         yield None, statement
     if is_open:
         yield "the transaction ends", None
 
 
-def shown(path: Path) -> str:
-    """Return a path as it is from here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+def relative(path: Path) -> str:
+    """Return a path, relative to the current folder if it is below."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, noun: str) -> str:
     """Return `1 finding` or `2 findings`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _new(lock: Lock) -> str:
+def _new(lock: RelationLock) -> str:
     return str(lock) if lock.kind else f"table {lock.name}"

@@ -11,8 +11,8 @@ import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from localaws.rds import RdsInstance
-from review.planning.locks import Locks, estimate, squawks_modes
-from review.planning.modes import Mode
+from review.planning.lock_modes import LockMode
+from review.planning.locks import StatementLocks, estimate, modes_from_squawk
 from review.planning.schema import Schema
 from review.planning.syntax import parse
 from tests.postgres.lock_statements import BEFORE, CONCURRENT, STATEMENTS
@@ -52,17 +52,17 @@ def connect(postgres: RdsInstance, database: str) -> Iterator[Connection]:
         yield session
 
 
-def estimated(statement: str) -> Locks:
+def estimated(statement: str) -> StatementLocks:
     *before, last = parse([*BEFORE, statement])
     schema = Schema()
     for tree in before:
-        schema.learn(tree)
+        schema.apply(tree)
     schema.new.clear()
-    (mode,) = squawks_modes([last])
+    (mode,) = modes_from_squawk([last])
     return estimate(last, mode, schema)
 
 
-def on_tables_and_views(locks: Locks) -> Held:
+def on_tables_and_views(locks: StatementLocks) -> Held:
     return {(lock.name, str(lock.mode)) for lock in locks.held if not lock.is_new and "index" not in lock.kind}
 
 
@@ -71,7 +71,7 @@ def held(observer: Connection, pid: int, names: dict[int, str]) -> Held:
     with observer.cursor() as cursor:
         cursor.execute(HELD, (pid,))
         found = [(names[oid], spelled(mode)) for oid, mode in cursor.fetchall() if oid in names]
-    order = [str(mode) for mode in Mode]
+    order = [str(mode) for mode in LockMode]
     return {(name, max((m for n, m in found if n == name), key=order.index)) for name, _ in found}
 
 

@@ -22,8 +22,8 @@ from migrator.roles import reconcile
 from migrator.settings import UpgradeSettings
 from migrator.upgrade_context import Outcome
 from rds_iam.deadline import Deadline
-from review.history import History
 from review.linting.lint import lint
+from review.revision_scripts import RevisionScripts
 from tests.postgres import recipes
 from tests.postgres.projects import Project
 from tests.postgres.recipes import BASE, RECIPES
@@ -142,8 +142,8 @@ def test_each_recipe_of_the_guide_is_tested() -> None:
 @pytest.mark.parametrize("title", RECIPES)
 def test_the_lint_has_nothing_to_say_about_a_recipe_nor_about_its_comments(title: str, project: Project) -> None:
     recipes.add(project, RECIPES[title].revisions)
-    verdict = lint(History.read(project.folder / "alembic.ini"))
-    assert [finding for finding in verdict.findings if finding.revision != BASE] == []
+    result = lint(RevisionScripts.read(project.ini))
+    assert [finding for finding in result.findings if finding.revision != BASE] == []
 
 
 def test_the_python_of_the_guide_is_formatted(tmp_path: Path) -> None:

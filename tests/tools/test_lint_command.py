@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from review.__main__ import main
-from review.history import History
 from review.linting.lint import lint
+from review.revision_scripts import RevisionScripts
 from tests.tools.lint_project import LintProject
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +23,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LintProject:
 
 
 def test_this_projects_own_history_is_clean_and_frozen() -> None:
-    verdict = lint(History.read(ROOT / "alembic.ini"), must_be_frozen=True)
-    assert verdict.findings == ()
-    assert verdict.revisions
+    result = lint(RevisionScripts.read(ROOT / "alembic.ini"), must_be_frozen=True)
+    assert result.findings == ()
+    assert result.revisions
 
 
 def test_findings_come_first_then_notes_then_the_counts(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from review.linting.frozen import Lock, digest, freeze, sources
+from review.linting.frozen_revisions import FrozenRevisions, digest, sources_of
 from review.source import Source
 from tests.tools.lint_project import LintProject
 
@@ -22,7 +22,8 @@ def project(tmp_path: Path) -> LintProject:
 
 
 def add_to_lock(project: LintProject) -> list[str]:
-    return freeze(Lock.of(project.history), sources(project.history))
+    scripts = project.read()
+    return FrozenRevisions.read(scripts).freeze(sources_of(scripts))
 
 
 def lock_file(project: LintProject) -> Path:

@@ -2,23 +2,23 @@
 
 import pytest
 
-from review.planning.locks import Locks, estimate, squawks_modes
-from review.planning.modes import Mode
+from review.planning.lock_modes import LockMode
+from review.planning.locks import StatementLocks, estimate, modes_from_squawk
 from review.planning.schema import Schema
 from review.planning.syntax import UNREADABLE, name_of, parse
 
 
-def locks(*statements: str) -> Locks:
+def locks(*statements: str) -> StatementLocks:
     """Return what the last statement takes, all in one revision."""
     trees = parse(statements)
     schema = Schema()
     for tree in trees[:-1]:
-        schema.learn(tree)
-    (mode,) = squawks_modes(trees[-1:])
+        schema.apply(tree)
+    (mode,) = modes_from_squawk(trees[-1:])
     return estimate(trees[-1], mode, schema)
 
 
-def on(found: Locks) -> dict[str, str]:
+def on(found: StatementLocks) -> dict[str, str]:
     return {str(lock): "new" if lock.is_new else str(lock.mode) for lock in found.held}
 
 
@@ -26,9 +26,9 @@ def after(before: str, statement: str) -> dict[str, str]:
     """Return what a statement takes when another revision ran before."""
     trees = parse([before, statement])
     schema = Schema()
-    schema.learn(trees[0])
+    schema.apply(trees[0])
     schema.new.clear()
-    return on(estimate(trees[1], squawks_modes(trees)[1], schema))
+    return on(estimate(trees[1], modes_from_squawk(trees)[1], schema))
 
 
 def test_what_the_same_revision_made_keeps_nobody_waiting() -> None:
@@ -153,7 +153,7 @@ def test_what_cannot_be_known_is_said_to_be_unknown(statement: str) -> None:
     ],
 )
 def test_what_locks_no_table_is_known_to(statement: str) -> None:
-    assert locks(statement) == Locks()
+    assert locks(statement) == StatementLocks()
 
 
 def test_rows_that_go_with_others_are_not_what_cascade_means_here() -> None:
@@ -187,5 +187,5 @@ def test_each_text_gets_its_own_tree_in_order() -> None:
 
 
 def test_every_mode_says_what_it_blocks_and_the_strictest_comes_last() -> None:
-    assert all(mode.blocks for mode in Mode)
-    assert str(max(Mode)) == "ACCESS EXCLUSIVE"
+    assert all(mode.blocks for mode in LockMode)
+    assert str(max(LockMode)) == "ACCESS EXCLUSIVE"

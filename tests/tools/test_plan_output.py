@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from review.__main__ import main
-from review.planning import markdown, plan, terminal
-from review.planning.plan import Plan
+from review.planning import markdown, terminal
+from review.planning.plan import Plan, make_plan
 from review.planning.releases import Start
 from tests.tools.lint_project import LintProject
 
@@ -20,17 +20,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LintProject:
     return LintProject(tmp_path)
 
 
-def made(project: LintProject, *heads: str) -> Plan:
-    return plan.make(project.history, Start(heads, "as asked"))
+def plan_from(project: LintProject, *heads: str) -> Plan:
+    return make_plan(project.read(), Start(heads, "as requested"))
 
 
 def as_markdown(project: LintProject, *heads: str) -> str:
-    return markdown.document(made(project, *heads))
+    return markdown.render_markdown(plan_from(project, *heads))
 
 
 def as_text(project: LintProject, *heads: str) -> str:
     console = Console(file=io.StringIO(), width=120)
-    terminal.show(made(project, *heads), console)
+    terminal.show(plan_from(project, *heads), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -42,12 +42,12 @@ def sql_blocks(document: str) -> list[tuple[str, str]]:
 def test_a_plan_holds_the_revisions_after_its_start_in_order(project: LintProject) -> None:
     for revision in ("r1", "r2", "r3"):
         project.add(revision, "SELECT 1")
-    assert [revision.revision for revision in made(project, "r1").revisions] == ["r2", "r3"]
+    assert [revision.revision for revision in plan_from(project, "r1").revisions] == ["r2", "r3"]
 
 
 def test_each_statement_of_a_call_is_looked_at(project: LintProject) -> None:
     project.add("r1", "CREATE TABLE t (a text); INSERT INTO u VALUES ('a;b'); -- done;\nALTER TABLE v ADD COLUMN a int")
-    (revision,) = made(project).revisions
+    (revision,) = plan_from(project).revisions
     assert [str(statement.locks.strictest) for statement in revision.statements] == [
         "None",
         "ROW EXCLUSIVE",
@@ -59,14 +59,14 @@ def test_each_statement_of_a_call_is_looked_at(project: LintProject) -> None:
 def test_what_ran_before_the_start_tells_what_is_there(project: LintProject) -> None:
     project.add("r1", "CREATE TABLE t (a int)", "CREATE INDEX ix ON t (a)")
     project.add("r2", "DROP INDEX ix")
-    (revision,) = made(project, "r1").revisions
+    (revision,) = plan_from(project, "r1").revisions
     assert {str(lock) for lock in revision.statements[0].locks.held} == {"index ix", "t"}
 
 
 def test_a_revision_without_sql_locks_nothing(project: LintProject) -> None:
     project.add("r1")
-    assert made(project).revisions[0].strictest is None
-    assert "| r1 |  | none |" in as_markdown(project)
+    assert plan_from(project).revisions[0].strictest is None
+    assert "| r1 |  | no lock |" in as_markdown(project)
     assert "no SQL" in as_text(project)
 
 
@@ -75,7 +75,7 @@ def test_nothing_to_apply_is_one_line(project: LintProject, capsys: pytest.Captu
     project.add("r1", "SELECT 1")
     assert main(["plan", "--from", "r1", "--format", form]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line and line[0] not in "<#"]
-    assert lines == ["From r1 (as asked) to r1: nothing to apply."]
+    assert lines == ["From r1 (as requested) to r1: no revisions to apply."]
 
 
 def test_findings_do_not_fail_a_plan(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +109,7 @@ def test_the_text_says_where_it_starts_and_how_strict_it_is(project: LintProject
     project.add("r1", "SELECT 1")
     project.add("r2", "CREATE INDEX ix ON t (a)")
     first = as_text(project, "r1").splitlines()[0]
-    assert first.startswith("From r1 (as asked) to r2: 1 revision, ")
+    assert first.startswith("From r1 (as requested) to r2: 1 revision, ")
     assert first.endswith("Strictest lock: SHARE (blocks writes, schema changes).")
 
 
@@ -135,7 +135,7 @@ def test_sql_that_ends_early_says_why(project: LintProject) -> None:
     project.add("r1", body="op.execute('SELECT 1')\nraise ValueError('no *rows*')")
     assert r"ValueError: no \*rows\*" in as_markdown(project)
     assert "ValueError: no *rows*" in as_text(project)
-    assert not made(project).is_complete
+    assert not plan_from(project).is_complete
 
 
 def test_fences_in_strings_do_not_end_the_block(project: LintProject) -> None:
@@ -175,8 +175,8 @@ def test_a_long_plan_fits_into_a_comment_and_leaves_out_the_longest(project: Lin
     assert "SELECT 'kept'" in document
     assert "ééé" not in document
     assert "xxx" not in document
-    assert document.count("1 statement, left out here.") == 2
-    assert "The longest parts are left out" in document
+    assert document.count("1 statement, omitted here.") == 2
+    assert "The longest parts are omitted" in document
 
 
 def test_of_equally_long_ones_the_last_is_left_out_first(project: LintProject) -> None:

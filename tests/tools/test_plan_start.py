@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from review.errors import ReviewError
-from review.history import History
 from review.planning.releases import Start, find_start
+from review.revision_scripts import RevisionScripts
 from tests.tools.lint_project import LintProject
 
 
@@ -41,8 +41,8 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repository")
 
 
-def start(project: LintProject, *, start: str | None = None, since: str | None = None) -> Start:
-    return find_start(project.history, start=start, since=since)
+def start(project: LintProject, *, revision: str | None = None, since: str | None = None) -> Start:
+    return find_start(project.read(), revision=revision, since=since)
 
 
 def test_without_a_word_it_starts_at_the_last_tag(repository: Repository) -> None:
@@ -58,26 +58,28 @@ def test_a_tag_on_another_branch_is_no_release_of_this_one(repository: Repositor
     repository.commit(tag="v2")
     repository.git("checkout", "--quiet", "main")
     repository.commit("r2")
-    assert start(repository.project).why == "the head at v1, the last tag"
+    assert start(repository.project).reason == "the head at v1, the last tag"
 
 
 def test_without_a_tag_it_starts_with_an_empty_database(repository: Repository) -> None:
     repository.commit("r1")
     assert start(repository.project).heads == ()
-    assert start(repository.project).why.endswith("no release is known, no tag leads to what is checked out")
+    assert start(repository.project).reason.endswith(
+        "no release is known, because the current commit has no tag among its ancestors"
+    )
 
 
 def test_outside_of_a_repository_it_starts_with_an_empty_database(tmp_path: Path) -> None:
     found = start(LintProject(tmp_path))
     assert found.heads == ()
-    assert "not a git repository" in found.why
+    assert "not a git repository" in found.reason
 
 
 def test_a_shallow_clone_says_that_its_tags_may_be_missing(repository: Repository, tmp_path: Path) -> None:
     repository.commit("r1", tag="v1")
     repository.commit("r2")
     repository.git("clone", "--quiet", "--depth", "1", repository.folder.as_uri(), str(tmp_path / "clone"))
-    why = find_start(History.read(tmp_path / "clone/alembic.ini"), start=None, since=None).why
+    why = find_start(RevisionScripts.read(tmp_path / "clone/alembic.ini"), revision=None, since=None).reason
     assert "the clone is shallow" in why
 
 
@@ -118,8 +120,8 @@ def test_a_project_may_have_moved(repository: Repository) -> None:
     moved.mkdir()
     repository.git("mv", "alembic.ini", "scripts", "database")
     repository.git("commit", "--quiet", "--message", "move")
-    history = History.read(moved / "alembic.ini")
-    assert find_start(history, start=None, since=None) == Start(("r1",), "the head at v1, the last tag")
+    history = RevisionScripts.read(moved / "alembic.ini")
+    assert find_start(history, revision=None, since=None) == Start(("r1",), "the head at v1, the last tag")
 
 
 def test_revisions_may_be_in_several_folders(repository: Repository) -> None:
@@ -148,6 +150,28 @@ def test_modules_of_the_project_are_found_by_the_revisions_of_then(repository: R
     assert start(repository.project).heads == ("r1",)
 
 
+def test_the_scripts_of_a_package_are_those_of_the_commit(repository: Repository) -> None:
+    ini = repository.project.ini
+    ini.write_text(
+        ini.read_text()
+        .replace("%(here)s/scripts", "scripts:.")
+        .replace("[alembic]", "[alembic]\nprepend_sys_path = %(here)s")
+    )
+    (repository.folder / "scripts/__init__.py").touch()
+    repository.commit("r1", tag="v1")
+    repository.commit("r2")
+    assert start(repository.project).heads == ("r1",)
+
+
+def test_revisions_that_cannot_be_read_at_the_start_are_an_error(repository: Repository) -> None:
+    repository.project.add("r1").write_text("import no_such_module")
+    repository.commit(tag="v1")
+    repository.project.remove("r1")
+    repository.commit("r2")
+    with pytest.raises(ReviewError, match="cannot read the revisions at v1, the last tag: ModuleNotFoundError"):
+        start(repository.project)
+
+
 @pytest.mark.parametrize("removed", ["alembic.ini", "scripts"])
 def test_a_commit_without_the_project_is_an_empty_database(repository: Repository, removed: str) -> None:
     repository.commit("r1")
@@ -160,25 +184,25 @@ def test_a_commit_without_the_project_is_an_empty_database(repository: Repositor
 def test_a_head_that_is_gone_since_is_an_error(repository: Repository) -> None:
     repository.commit("r1", "r2", tag="v1")
     repository.project.path("r2").unlink()
-    with pytest.raises(ReviewError, match="the head at v1, the last tag is r2, which is not in the present history"):
+    with pytest.raises(ReviewError, match="head r2 at v1, the last tag must be one of the current revisions"):
         start(repository.project)
 
 
 def test_a_ref_that_does_not_exist_is_an_error(repository: Repository) -> None:
     repository.commit("r1")
-    with pytest.raises(ReviewError, match="nothing is known of 'v9': there is no such commit, tag or branch here"):
+    with pytest.raises(ReviewError, match=r"SINCE must be a commit, tag or branch of the repository \(got 'v9'\)"):
         start(repository.project, since="v9")
 
 
 def test_an_option_of_git_is_no_ref(repository: Repository, tmp_path: Path) -> None:
     repository.commit("r1")
-    with pytest.raises(ReviewError, match="nothing is known"):
+    with pytest.raises(ReviewError, match="SINCE must be a commit"):
         start(repository.project, since=f"--output={tmp_path}/written")
     assert not (tmp_path / "written").exists()
 
 
 def test_a_ref_outside_of_a_repository_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ReviewError, match="nothing is known of 'v1': not a git repository"):
+    with pytest.raises(ReviewError, match=r"\(got 'v1'\): not a git repository"):
         start(LintProject(tmp_path), since="v1")
 
 
@@ -186,15 +210,15 @@ def test_it_starts_at_a_revision_or_a_part_of_its_name(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.add("abc123", "SELECT 1")
     project.add("def456", "SELECT 1")
-    assert start(project, start="abc1") == Start(("abc123",), "as asked")
-    assert start(project, start="base") == Start((), "an empty database, as asked")
+    assert start(project, revision="abc1") == Start(("abc123",), "as requested")
+    assert start(project, revision="base") == Start((), "an empty database, as requested")
 
 
 def test_a_revision_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ReviewError, match="no revision 'abc'"):
-        start(LintProject(tmp_path), start="abc")
+    with pytest.raises(ReviewError, match=r"FROM must be a revision of .* \(got 'abc'"):
+        start(LintProject(tmp_path), revision="abc")
 
 
 def test_two_starts_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ReviewError, match="not at both"):
-        start(LintProject(tmp_path), start="base", since="v1")
+    with pytest.raises(ReviewError, match="must not be set together"):
+        start(LintProject(tmp_path), revision="base", since="v1")

@@ -21,9 +21,9 @@ def project(tmp_path: Path) -> LintProject:
 
 def rendered(project: LintProject) -> list[tuple[str, str, bool]]:
     return [
-        (revision.revision, statement.sql, statement.in_transaction)
-        for revision in render(project.history)
-        for statement in revision.statements
+        (revision.revision, call.sql, call.in_transaction)
+        for revision in render(project.read())
+        for call in revision.calls
     ]
 
 
@@ -40,7 +40,7 @@ def test_an_env_that_works_offline_is_run(project: LintProject, capsys: pytest.C
     ("env", "why"),
     [
         ("from alembic import context\ncontext.config.attributes['connection'].cursor()", "KeyError: 'connection'"),
-        (OTHER_DIALECT, "its dialect is sqlite, not postgresql"),
+        (OTHER_DIALECT, "the dialect must be postgresql (got sqlite)"),
         (
             "from alembic import context\nassert not context.is_offline_mode(), 'online\\nonly'",
             "AssertionError: online only",
@@ -54,7 +54,7 @@ def test_an_env_that_does_not_is_left_out_and_it_is_said(
 ) -> None:
     project.env(env)
     assert rendered(project) == EXPECTED
-    assert capsys.readouterr().err == f"review: env.py is left out, since it writes no SQL offline: {why}\n"
+    assert capsys.readouterr().err == f"env.py is not used, because it cannot write SQL offline: {why}\n"
 
 
 def test_an_env_for_several_databases_renders_each_revision_once(project: LintProject) -> None:

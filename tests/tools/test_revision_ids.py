@@ -8,7 +8,7 @@ import pytest
 from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions.alembic_project import AlembicProject
 from review.errors import ReviewError
-from review.history import History
+from review.revision_scripts import RevisionScripts
 
 TEXT = "be a text of printable characters, without a space at either end"
 REJECTED = [
@@ -37,7 +37,7 @@ def synth(project: Path) -> tuple[str, ...]:
 
 
 def lint(project: Path) -> tuple[str, ...]:
-    return tuple(script.revision for script in History.read(project / "alembic.ini").scripts)
+    return tuple(script.revision for script in RevisionScripts.read(project / "alembic.ini").revisions)
 
 
 READERS = pytest.mark.parametrize("read", [synth, lint])

@@ -43,7 +43,7 @@ def test_a_comment_with_a_reason_on_the_statement_or_above_it_is_enough(tmp_path
 )
 def test_a_comment_elsewhere_is_not(tmp_path: Path, body: str) -> None:
     rules = sorted(rule for rule, _ in lint(tmp_path, body))
-    assert rules == ["acknowledgement", "ban-drop-table"]
+    assert rules == ["ban-drop-table", "suppression"]
 
 
 def test_a_comment_in_a_string_is_none(tmp_path: Path) -> None:
@@ -62,24 +62,26 @@ def test_a_comment_on_an_import_is_about_that_import(tmp_path: Path) -> None:
 
 
 def test_a_missing_reason_is_a_finding(tmp_path: Path) -> None:
-    assert lint(tmp_path, f"{IGNORE}\n{DROP}") == [("acknowledgement", "the reason is missing")]
+    assert lint(tmp_path, f"{IGNORE}\n{DROP}") == [("suppression", "the reason is missing")]
 
 
 def test_a_rule_that_there_is_not_is_a_finding(tmp_path: Path) -> None:
     body = f"# lint-sql: ignore[ban-drop-table, ban-drop-tables] no code uses it\n{DROP}"
-    assert lint(tmp_path, body) == [("acknowledgement", "there is no rule ban-drop-tables")]
+    assert lint(tmp_path, body) == [("suppression", "unknown rule ban-drop-tables")]
 
 
 def test_a_rule_that_nothing_breaks_is_a_finding(tmp_path: Path) -> None:
     body = f"# lint-sql: ignore[ban-drop-table, ban-drop-column] no code uses it\n{DROP}"
     ((rule, message),) = lint(tmp_path, body)
-    assert rule == "acknowledgement"
+    assert rule == "suppression"
     assert "ban-drop-column" in message
 
 
 @pytest.mark.parametrize("comment", ["# lint-sql: ignore ban-drop-table why", "# lint-sql: ignore[] why", "# lint-sql"])
 def test_a_comment_that_cannot_be_read_is_a_finding(tmp_path: Path, comment: str) -> None:
-    assert lint(tmp_path, f"{comment}\npass") == [("acknowledgement", "this comment cannot be read")]
+    assert lint(tmp_path, f"{comment}\npass") == [
+        ("suppression", "the comment must have the form # lint-sql: ignore[rule, another-rule] reason")
+    ]
 
 
 def test_both_names_that_squawk_has_for_one_rule_are_good(tmp_path: Path) -> None:
@@ -100,4 +102,4 @@ def test_what_comes_after_the_end_of_rendering_is_not_said_to_be_one_too_many(tm
 
 def test_an_edited_history_cannot_be_acknowledged(tmp_path: Path) -> None:
     found = lint(tmp_path, "pass", header="# lint-sql: ignore[edited-history] it was wrong")
-    assert found == [("acknowledgement", "edited-history cannot be acknowledged")]
+    assert found == [("suppression", "edited-history cannot be suppressed")]

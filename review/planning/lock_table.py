@@ -1,0 +1,83 @@
+"""The lock table: the lock mode of a relation, by the syntax node of squawk's parser that contains its name."""
+
+import re
+
+from review.planning.lock_modes import LockMode
+
+# The rows of the lock table without a mode.
+FROM_SQUAWK = "the mode in the advice of squawk"
+NO_LOCK = "no lock that blocks other sessions"
+
+# By the innermost node around the name. For ALTER TABLE, DROP TABLE and others, squawk distinguishes the forms.
+# https://www.postgresql.org/docs/17/explicit-locking.html and the pages of the statements
+LOCK_TABLE: dict[str, LockMode | str] = {
+    "RELATION_FROM_ITEM": LockMode.ACCESS_SHARE,
+    "LIKE_CLAUSE": LockMode.ACCESS_SHARE,
+    "OPTION_OWNED_BY": LockMode.ACCESS_SHARE,
+    "TABLE": LockMode.ACCESS_SHARE,
+    "COPY_TABLE": LockMode.ACCESS_SHARE,
+    "NO_INHERIT_TABLE": LockMode.ACCESS_SHARE,
+    "OBJECT_CONSTRAINT": LockMode.ACCESS_SHARE,
+    "OBJECT_POLICY": LockMode.ACCESS_SHARE,
+    "OBJECT_RULE": LockMode.ACCESS_SHARE,
+    "OBJECT_TRIGGER": LockMode.ACCESS_SHARE,
+    "INSERT": LockMode.ROW_EXCLUSIVE,
+    "UPDATE": LockMode.ROW_EXCLUSIVE,
+    "DELETE": LockMode.ROW_EXCLUSIVE,
+    "MERGE": LockMode.ROW_EXCLUSIVE,
+    "INHERITS": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "INHERIT_TABLE": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "ANALYZE": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "CREATE_STATISTICS": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "PUBLICATION_OBJECT_TABLE": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "SECURITY_LABEL": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "ALTER_INDEX": LockMode.SHARE_UPDATE_EXCLUSIVE,
+    "REINDEX_TARGET_TABLE": LockMode.SHARE,
+    "REFERENCES_CONSTRAINT": LockMode.SHARE_ROW_EXCLUSIVE,
+    "FOREIGN_KEY_CONSTRAINT": LockMode.SHARE_ROW_EXCLUSIVE,
+    "CREATE_TRIGGER": LockMode.SHARE_ROW_EXCLUSIVE,
+    "ALTER_SEQUENCE": LockMode.SHARE_ROW_EXCLUSIVE,
+    "REINDEX_TARGET_INDEX": LockMode.ACCESS_EXCLUSIVE,
+    "PARTITION_OF": LockMode.ACCESS_EXCLUSIVE,
+    "ATTACH_PARTITION": LockMode.ACCESS_EXCLUSIVE,
+    "DETACH_PARTITION": LockMode.ACCESS_EXCLUSIVE,
+    "ALTER_TRIGGER": LockMode.ACCESS_EXCLUSIVE,
+    "DROP_TRIGGER": LockMode.ACCESS_EXCLUSIVE,
+    "CREATE_POLICY": LockMode.ACCESS_EXCLUSIVE,
+    "ALTER_POLICY": LockMode.ACCESS_EXCLUSIVE,
+    "DROP_POLICY": LockMode.ACCESS_EXCLUSIVE,
+    "CREATE_RULE": LockMode.ACCESS_EXCLUSIVE,
+    "ALTER_RULE": LockMode.ACCESS_EXCLUSIVE,
+    "DROP_RULE": LockMode.ACCESS_EXCLUSIVE,
+    "ALTER_VIEW": LockMode.ACCESS_EXCLUSIVE,
+    "ALTER_MATERIALIZED_VIEW": LockMode.ACCESS_EXCLUSIVE,
+    "DROP_MATERIALIZED_VIEW": LockMode.ACCESS_EXCLUSIVE,
+    "DROP_SEQUENCE": LockMode.ACCESS_EXCLUSIVE,
+    "ALTER_TABLE": FROM_SQUAWK,
+    "CLUSTER": FROM_SQUAWK,
+    "COMMENT_ON": FROM_SQUAWK,
+    "CREATE_INDEX": FROM_SQUAWK,
+    "DROP_INDEX": FROM_SQUAWK,
+    "DROP_TABLE": FROM_SQUAWK,
+    "DROP_VIEW": FROM_SQUAWK,
+    "LOCK": FROM_SQUAWK,
+    "REFRESH": FROM_SQUAWK,
+    "TRUNCATE": FROM_SQUAWK,
+    "VACUUM": FROM_SQUAWK,
+    "USING_INDEX_NAME": NO_LOCK,
+    "CLUSTER_ON": NO_LOCK,
+    "CLUSTER_USING_INDEX": NO_LOCK,
+    "GRANT": NO_LOCK,
+    "REVOKE": NO_LOCK,
+}
+# The statements that need no table: they create an object, or affect objects other than relations.
+WITHOUT_RELATIONS = re.compile(
+    r"CREATE_(TABLE|TABLE_AS|FOREIGN_TABLE|VIEW|MATERIALIZED_VIEW|SEQUENCE|TYPE|DOMAIN|FUNCTION|PROCEDURE|AGGREGATE"
+    r"|OPERATOR.*|CAST|COLLATION|SCHEMA|EXTENSION|ROLE|USER|GROUP|EVENT_TRIGGER|SERVER|DATABASE|TEXT_SEARCH.*)"
+    r"|(ALTER|DROP)_(FUNCTION|PROCEDURE|ROUTINE|AGGREGATE|SCHEMA|ROLE|USER|GROUP|DATABASE|DEFAULT_PRIVILEGES|EVENT_TRIGGER)"
+    r"|DROP_(TYPE|DOMAIN|EXTENSION|OPERATOR.*|CAST|COLLATION)|ALTER_TYPE"
+    r"|COMMENT_ON|GRANT|REVOKE|SET.*|RESET.*|SHOW|NOTIFY|LISTEN|BEGIN|COMMIT.*|ROLLBACK.*|SAVEPOINT.*|RELEASE.*"
+    r"|SELECT|SELECT_INTO|VALUES"
+)
+# The known functions in a SELECT without a table. Any other function may take locks.
+HARMLESS = {"setval", "nextval", "currval", "set_config", "current_setting", "now", "pg_advisory_xact_lock"}
