@@ -102,12 +102,16 @@ class Environment:
                 raise UpgradeError(f"{title}: {self._watcher.reason}") from exc
             if has_sqlstate(exc) or not _is_alive(session):
                 raise  # `run` reports the server's message, or the lost connection
-            if call.heads is not None:
-                raise UpgradeError(f"{title}: {format_error(exc)}") from exc
-            advice = f"; {ADVICE}" if is_connection_error(exc, self._own_engines) else ""
-            failure = f"{self._scripts.location(exc)}{format_error(exc)}{advice}"
-            raise UpgradeError(f"env.py failed before it ran the revisions: {failure}") from exc
+            raise self._classify_env_error(exc, title, call) from exc
         return call.heads or ()
+
+    def _classify_env_error(self, exc: BaseException, title: str, call: "_EnvCall") -> UpgradeError:
+        """Return the error for an exception that neither the server nor a lost connection has caused."""
+        if call.heads is not None:
+            return UpgradeError(f"{title}: {format_error(exc)}")
+        advice = f"; {ADVICE}" if is_connection_error(exc, self._own_engines) else ""
+        failure = f"{self._scripts.location(exc)}{format_error(exc)}{advice}"
+        return UpgradeError(f"env.py failed before it ran the revisions: {failure}")
 
 
 class _EnvCall:

@@ -71,7 +71,7 @@ class RevisionScripts:
             raise
         except BaseException as exc:  # SystemExit, too: the user's code must not end the function
             failure = f"{self.location(exc)}{format_error(exc)}"
-            raise UpgradeError(f"the scripts in the function's zip cannot be read: {failure}") from exc
+            raise UpgradeError(f"the revision files in the function's zip cannot be read: {failure}") from exc
 
 
 def _config(project: Path) -> Config:

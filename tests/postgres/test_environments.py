@@ -210,7 +210,7 @@ def test_a_revision_that_ends_the_process_fails(
 @pytest.mark.parametrize(
     ("before", "what"),
     [
-        ("", "the scripts in the function's zip cannot be read"),
+        ("", "the revision files in the function's zip cannot be read"),
         ("context.get_head_revision()", "env.py failed before it ran the revisions"),
     ],
     ids=["imported by the migrator", "imported for env.py"],

@@ -200,7 +200,7 @@ def test_a_revision_that_imports_what_is_not_in_the_zip_is_refused_before_anythi
     script = project.folder / "scripts/versions/r2.py"
     script.write_text("import application_of_mine\n" + script.read_text())
     assert refusal(run, project) == (
-        "the scripts in the function's zip cannot be read: r2.py line 1:"
+        "the revision files in the function's zip cannot be read: r2.py line 1:"
         " ModuleNotFoundError: No module named 'application_of_mine'"
     )
     assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
