@@ -12,7 +12,7 @@ from rds_iam.deadline import Deadline
 
 # "upgrade" in ASCII. Advisory locks are per database.
 LOCK_KEY = 0x75706772616465
-_PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 0.5
 
 _HOLDER = """
 SELECT pid, application_name, backend_start FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -29,7 +29,7 @@ def upgrade_lock(session: Connection, deadline: Deadline) -> Iterator[None]:
     Polls instead of waiting in the server. A session that waits in pg_advisory_lock() has a snapshot, and CREATE INDEX
     CONCURRENTLY of the holder waits for all older snapshots: a deadlock.
     """
-    backoff = Backoff(_PAUSE_SECONDS, _PAUSE_SECONDS)
+    backoff = Backoff(PAUSE_SECONDS, PAUSE_SECONDS)
     while not _try_lock(session):
         if not backoff.pause(deadline):
             raise LockTimeoutError(f"another upgrade is still running: {_holder(session)}")

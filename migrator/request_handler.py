@@ -26,7 +26,7 @@ def on_event(event: Event, _context: LambdaContext) -> dict[str, object]:
     Adds `StartedAt`, the Unix time in seconds as a text, and `RollingBack`: true, false, or null if CloudFormation does
     not answer.
     """
-    with report_failure("upgrade refused", logger, metric="UpgradeFailed"):
+    with report_failure("upgrade rejected", logger, metric="UpgradeFailed"):
         if request_type(event) == "Delete":
             return {"PhysicalResourceId": str(event["PhysicalResourceId"])}
         started_at = time.time()

@@ -25,7 +25,7 @@ from rds_iam.token import generate_token
 PHYSICAL_ID = "database-roles"
 _RESERVE_SECONDS = 10.0
 # A rollback does not wait for a server that is down, or for locks of other sessions.
-_ROLLBACK_SECONDS = 10.0
+ROLLBACK_SECONDS = 10.0
 # 2 attempts, each with up to 5 s to connect and 5 s to read: a rollback must end before the function is killed.
 _SECRETS_CONFIG = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
 
@@ -50,7 +50,7 @@ def handler(event: Event, context: LambdaContext) -> dict[str, str]:
 def _set_up_if_possible(event: Event) -> None:
     """Set up the roles of the restored deployment if possible: a failed rollback leads to UPDATE_ROLLBACK_FAILED."""
     try:
-        _set_up(event, Deadline.after(_ROLLBACK_SECONDS))
+        _set_up(event, Deadline.after(ROLLBACK_SECONDS))
     except Exception as exc:  # noqa: BLE001 - the database may be in any state
         logger.warning("roles not set up in this rollback", extra={"error": redacted(exc)})
         count("RollbackWithoutDatabase")

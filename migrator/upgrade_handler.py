@@ -35,7 +35,7 @@ _RESERVE_SECONDS = 15.0
 # it stops waiting, and it started to wait before the function began.
 _USABLE_SHARE = 0.95
 # A rollback and a deletion must not wait for a database that does not answer.
-_ROLLBACK_SECONDS = 10.0
+ROLLBACK_SECONDS = 10.0
 _ROLLBACK_NAME = "alembic-rollback"
 
 logger = Logger()
@@ -86,7 +86,7 @@ def _roll_back(request: UpgradeRequest) -> Outcome:
 
 
 def _rollback_deadline() -> Deadline:
-    return Deadline.after(_ROLLBACK_SECONDS)
+    return Deadline.after(ROLLBACK_SECONDS)
 
 
 def _project() -> Path:

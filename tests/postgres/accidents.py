@@ -16,7 +16,7 @@ def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: 
     """Set the environment of the migrator with a project in its zip, and shorten the times of its retries."""
     monkeypatch.setattr(connection, "REJECTED_LOGIN_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(connection, "UNREACHABLE_RETRY_SECONDS", 0.3)
-    monkeypatch.setattr(upgrade_handler, "_ROLLBACK_SECONDS", 0.3)
+    monkeypatch.setattr(upgrade_handler, "ROLLBACK_SECONDS", 0.3)
     become(monkeypatch, cluster, "migrator")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project))
 

@@ -46,7 +46,7 @@ ORDER BY 1, 2, 3
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for the lock again after moments: the server needs as long to notice that its holder was killed."""
-    monkeypatch.setattr(lock, "_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(lock, "PAUSE_SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_master_that_grants_itself_the_roles_it_creates_keeps_its_password_log
 @pytest.fixture
 def rolling_back(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.status = "UPDATE_ROLLBACK_IN_PROGRESS"
-    monkeypatch.setattr(roles_handler, "_ROLLBACK_SECONDS", 1.0)
+    monkeypatch.setattr(roles_handler, "ROLLBACK_SECONDS", 1.0)
 
 
 @pytest.mark.usefixtures("rolling_back")
