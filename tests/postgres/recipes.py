@@ -68,13 +68,13 @@ def read_recipes() -> dict[str, Recipe]:
 
 def _recipe(title: str, text: str) -> Recipe:
     locks = {int(number): lock.strip() for number, lock in _LOCK.findall(text)}
-    found = [(int(number), int(total), int(at), code) for number, total, at, code in _BLOCK.findall(text)]
-    assert [number for number, *_ in found] == list(range(1, len(found) + 1)), f"{title}: revisions out of order"
-    assert {total for _, total, *_ in found} == {len(found)}, f"{title}: {len(found)} revisions"
-    assert set(locks) in ({*range(1, len(found) + 1)}, set()), (
+    blocks = [(int(number), int(total), int(at), code) for number, total, at, code in _BLOCK.findall(text)]
+    assert [number for number, *_ in blocks] == list(range(1, len(blocks) + 1)), f"{title}: revisions out of order"
+    assert {total for _, total, *_ in blocks} == {len(blocks)}, f"{title}: {len(blocks)} revisions"
+    assert set(locks) in ({*range(1, len(blocks) + 1)}, set()), (
         f"{title}: the table of locks must have a row for each revision"
     )
-    return Recipe(title, tuple(Revision(f"r{number}", at, code, locks.get(number)) for number, _, at, code in found))
+    return Recipe(title, tuple(Revision(f"r{number}", at, code, locks.get(number)) for number, _, at, code in blocks))
 
 
 def type_changes() -> list[tuple[str, str, bool]]:
@@ -98,16 +98,16 @@ def add(project: Project, revisions: Sequence[Revision]) -> None:
 
 
 def config(project: Project, **attributes: object) -> Config:
-    made = Config(str(project.folder / "alembic.ini"), output_buffer=io.StringIO())
-    made.attributes.update(attributes)
-    return made
+    alembic_config = Config(str(project.folder / "alembic.ini"), output_buffer=io.StringIO())
+    alembic_config.attributes.update(attributes)
+    return alembic_config
 
 
 def offline(project: Project, start: str, end: str) -> str:
     """Return the SQL of `alembic upgrade start:end --sql`."""
     output = io.StringIO()
-    made = Config(str(project.folder / "alembic.ini"), output_buffer=output)
-    command.upgrade(made, f"{start}:{end}", sql=True)
+    alembic_config = Config(str(project.folder / "alembic.ini"), output_buffer=output)
+    command.upgrade(alembic_config, f"{start}:{end}", sql=True)
     return output.getvalue()
 
 

@@ -70,9 +70,9 @@ def held(observer: Connection, pid: int, names: dict[int, str]) -> Held:
     """Return the strictest mode on each relation that existed before."""
     with observer.cursor() as cursor:
         cursor.execute(HELD, (pid,))
-        found = [(names[oid], spelled(mode)) for oid, mode in cursor.fetchall() if oid in names]
+        locks = [(names[oid], spelled(mode)) for oid, mode in cursor.fetchall() if oid in names]
     order = [str(mode) for mode in LockMode]
-    return {(name, max((m for n, m in found if n == name), key=order.index)) for name, _ in found}
+    return {(name, max((m for n, m in locks if n == name), key=order.index)) for name, _ in locks}
 
 
 def spelled(mode: str) -> str:

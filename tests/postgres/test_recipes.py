@@ -158,23 +158,23 @@ def test_old_and_new_code_works_during_a_recipe_and_no_session_waits(
 ) -> None:
     recipe, scenario = RECIPES[title], SCENARIOS[title]
     file, seconds = filenode(large), 0.0
-    with traffic(large, MANY, scenario.codes[0]) as seen, watched() as held:
+    with traffic(large, MANY, scenario.codes[0]) as load, watched() as held:
         for deployment, codes in enumerate(pairwise(scenario.codes), 1):
-            seen.codes = tuple(dict.fromkeys(codes))  # new code may run before its revisions
+            load.codes = tuple(dict.fromkeys(codes))  # new code may run before its revisions
             recipes.add(project, recipe.of_deployment(deployment))
             seconds += run(large, project).seconds
             time.sleep(0.1)
-    record_property("tried", f"{title}, {MANY} rows in {seconds:.1f} s: {seen}")
+    record_property("tried", f"{title}, {MANY} rows in {seconds:.1f} s: {load}")
     assert {name: what.lock for name, what in held.items()} == {
         revision.name: revision.lock for revision in recipe.revisions if revision.is_transaction
     }
     assert [name for name, what in held.items() if what.makes_others_wait_for_rows] == []
     assert filenode(large) == file, "the table was rewritten"
-    assert seen.longest < NOBODY_WAITS_SECONDS
+    assert load.longest < NOBODY_WAITS_SECONDS
     assert set(scenario.has) <= set(schema(large))
     assert [line for line in schema(large) if "NOT VALID" in line] == []
     assert large.admin(f"SELECT count(*) FROM parcels WHERE {scenario.wrong}") == [(0,)]
-    assert lost(large, scenario.columns, seen.written) == []
+    assert lost(large, scenario.columns, load.written) == []
 
 
 def by_id(cluster: Cluster, sql: str) -> dict[int, Any]:
@@ -199,14 +199,14 @@ def test_a_naive_change_blocks_other_sessions_while_it_reads_every_row(
     for number, (way, naive) in enumerate(NAIVE.items()):
         file = filenode(large)
         project.add(f"naive{number}", body=naive.body)
-        with traffic(large, MANY, OLD) as seen, watched() as held:
+        with traffic(large, MANY, OLD) as load, watched() as held:
             outcome = run(large, project)
-        record_property("tried", f"naively, {way}, {MANY} rows in {outcome.seconds:.1f} s: {seen}")
+        record_property("tried", f"naively, {way}, {MANY} rows in {outcome.seconds:.1f} s: {load}")
         what = held[f"naive{number}"]
         assert what.makes_others_wait_for_rows, way
         assert what.rows > MANY / 10, way  # several processes share a scan, and this is the number of one process
         assert (filenode(large) != file) is naive.rewrites, way
-        assert seen.longest > naive.waits * outcome.seconds, way
+        assert load.longest > naive.waits * outcome.seconds, way
 
 
 @pytest.mark.parametrize(
@@ -345,13 +345,13 @@ def test_a_backfill_is_retried_while_another_session_locks_a_row(small: Cluster,
 
 def test_the_guide_is_right_about_the_type_changes_that_rewrite_the_table(small: Cluster) -> None:
     changes = recipes.type_changes()
-    found = [(before, after, rewrites_to(small, before, after)) for before, after, _ in changes]
-    assert found == changes
-    assert len(found) > 10
+    results = [(before, after, rewrites_to(small, before, after)) for before, after, _ in changes]
+    assert results == changes
+    assert len(results) > 10
 
 
 def rewrites_to(cluster: Cluster, before: str, after: str) -> bool:
-    (there, *_, now) = cluster.admin(f"""
+    (before_change, *_, after_change) = cluster.admin(f"""
         CREATE TABLE changing (value {before});
         CREATE TEMPORARY TABLE files AS SELECT pg_relation_filenode('changing') AS file;
         ALTER TABLE changing ALTER value TYPE {after};
@@ -359,7 +359,7 @@ def rewrites_to(cluster: Cluster, before: str, after: str) -> bool:
         DROP TABLE changing;
         SELECT file FROM files
     """)
-    return bool(there != now)
+    return bool(before_change != after_change)
 
 
 def test_a_new_value_of_an_enum_type_is_used_in_a_later_revision(small: Cluster, project: Project) -> None:

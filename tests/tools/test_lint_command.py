@@ -122,4 +122,4 @@ def test_five_hundred_revisions_are_checked_in_seconds(project: LintProject) -> 
         project.add(f"r{number}", f"CREATE TABLE t{number} (a text)", f"DROP INDEX i{number}")
     started = time.monotonic()
     assert len(project.findings()) == 500
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60  # two or three seconds on an idle machine

@@ -45,10 +45,10 @@ def test_a_finding_in_a_call_over_several_lines_has_the_first_and_the_last_line(
             ''')
         """,
     )
-    found = {finding.rule: (finding.line, finding.end_line) for finding in project.findings()}
+    spans = {finding.rule: (finding.line, finding.end_line) for finding in project.findings()}
     table = line_of(path, "create_table")
     dropping = line_of(path, "op.execute('''")
-    assert found == {"prefer-text-field": (table, table + 4), "ban-drop-column": (dropping, dropping + 4)}
+    assert spans == {"prefer-text-field": (table, table + 4), "ban-drop-column": (dropping, dropping + 4)}
 
 
 def test_a_finding_in_a_helper_function_has_the_line_in_the_helper(tmp_path: Path) -> None:
@@ -151,6 +151,6 @@ def test_squawk_has_every_rule_that_a_comment_may_suppress() -> None:
 def test_every_link_of_the_advice_leads_to_a_heading_of_the_guide() -> None:
     headings = re.findall(r"^#+ (.+)$", (ROOT / GUIDE).read_text(), re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    pointers = {found for text in ADVICE.values() for found in re.findall(rf"{re.escape(GUIDE)}#([\w-]+)", text)}
-    assert pointers
-    assert pointers - anchors == set()
+    links = {link for text in ADVICE.values() for link in re.findall(rf"{re.escape(GUIDE)}#([\w-]+)", text)}
+    assert links
+    assert links - anchors == set()

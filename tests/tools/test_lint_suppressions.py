@@ -57,8 +57,8 @@ def test_a_comment_above_the_first_function_suppresses_the_findings_of_the_whole
 def test_a_comment_at_an_import_suppresses_the_finding_of_that_import_only(tmp_path: Path) -> None:
     comment = "  # lint-sql: ignore[revision-imports] the namespace is in every Python"
     assert lint(tmp_path / "one", "pass", header=f"import uuid{comment}") == []
-    found = lint(tmp_path / "two", "pass", header=f"import uuid{comment}\nimport json")
-    assert found == [("revision-imports", "imports json")]
+    findings = lint(tmp_path / "two", "pass", header=f"import uuid{comment}\nimport json")
+    assert findings == [("revision-imports", "imports json")]
 
 
 def test_a_missing_reason_is_a_finding(tmp_path: Path) -> None:
@@ -101,5 +101,5 @@ def test_a_suppression_after_the_end_of_rendering_is_not_a_finding(tmp_path: Pat
 
 
 def test_the_finding_of_an_edited_frozen_revision_cannot_be_suppressed(tmp_path: Path) -> None:
-    found = lint(tmp_path, "pass", header="# lint-sql: ignore[edited-history] it was wrong")
-    assert found == [("suppression", "edited-history cannot be suppressed")]
+    findings = lint(tmp_path, "pass", header="# lint-sql: ignore[edited-history] it was wrong")
+    assert findings == [("suppression", "edited-history cannot be suppressed")]

@@ -56,9 +56,9 @@ def test_a_statement_that_may_run_in_a_transaction_is_not_a_finding(tmp_path: Pa
 
 
 def test_a_concurrent_index_build_in_a_transaction_is_one_finding(tmp_path: Path) -> None:
-    found = rules(tmp_path, f"op.execute({CREATE!r})")
-    assert "ban-concurrent-index-creation-in-transaction" in found
-    assert "outside-transaction" not in found
+    names = rules(tmp_path, f"op.execute({CREATE!r})")
+    assert "ban-concurrent-index-creation-in-transaction" in names
+    assert "outside-transaction" not in names
 
 
 def test_several_statements_in_one_call_count_as_a_transaction(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_several_statements_in_one_call_count_as_a_transaction(tmp_path: Path) -
 
 
 def test_a_commit_is_a_finding_and_the_next_statement_is_outside_a_transaction(tmp_path: Path) -> None:
-    found = rules(tmp_path, f'op.execute("COMMIT")\nop.execute({CREATE!r})')
-    assert found == ["rerun-invalid-index", "transaction-control"]
+    names = rules(tmp_path, f'op.execute("COMMIT")\nop.execute({CREATE!r})')
+    assert names == ["rerun-invalid-index", "transaction-control"]
 
 
 def test_a_rollback_to_a_savepoint_is_not_a_finding(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ def locks(*statements: str) -> StatementLocks:
     return estimate(trees[-1], mode, schema)
 
 
-def on(found: StatementLocks) -> dict[str, str]:
-    return {str(lock): "new" if lock.is_new else str(lock.mode) for lock in found.held}
+def on(result: StatementLocks) -> dict[str, str]:
+    return {str(lock): "new" if lock.is_new else str(lock.mode) for lock in result.held}
 
 
 def after(before: str, statement: str) -> dict[str, str]:
@@ -32,9 +32,9 @@ def after(before: str, statement: str) -> dict[str, str]:
 
 
 def test_a_lock_on_a_table_of_the_same_revision_blocks_no_session() -> None:
-    found = locks("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int")
-    assert on(found) == {"t": "new"}
-    assert found.strictest is None
+    result = locks("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int")
+    assert on(result) == {"t": "new"}
+    assert result.strictest is None
 
 
 def test_a_table_of_another_revision_is_not_new() -> None:
@@ -106,8 +106,8 @@ def test_a_foreign_key_without_a_name_has_the_name_that_postgresql_chooses(table
     ],
 )
 def test_a_foreign_key_is_tracked_until_it_is_dropped(change: str, targets: set[str]) -> None:
-    found = locks("CREATE TABLE t (u int REFERENCES u)", change, "DROP TABLE t")
-    assert {lock.name for lock in found.held} == {"t"} | targets
+    result = locks("CREATE TABLE t (u int REFERENCES u)", change, "DROP TABLE t")
+    assert {lock.name for lock in result.held} == {"t"} | targets
 
 
 def test_a_foreign_key_is_tracked_after_a_rename_of_it_or_of_its_column() -> None:

@@ -70,9 +70,9 @@ def test_without_a_tag_a_plan_starts_with_an_empty_database(repository: Reposito
 
 
 def test_outside_a_repository_a_plan_starts_with_an_empty_database(tmp_path: Path) -> None:
-    found = start(LintProject(tmp_path))
-    assert found.heads == ()
-    assert "not a git repository" in found.reason
+    result = start(LintProject(tmp_path))
+    assert result.heads == ()
+    assert "not a git repository" in result.reason
 
 
 def test_in_a_shallow_clone_the_reason_says_that_tags_may_be_missing(repository: Repository, tmp_path: Path) -> None:
