@@ -53,16 +53,13 @@ REVISION = """\
 import sqlalchemy as sa
 from alembic import op
 
-revision = {revision!r}
-down_revision = {down_revision!r}
-branch_labels = {branch_label!r}
-depends_on = {depends_on!r}
+revision = {revision}
+down_revision = {down_revision}
+branch_labels = {branch_label}
+depends_on = {depends_on}
 
 
 {functions}
-
-
-{downgrade}
 """
 
 NO_DOWNGRADE = 'def downgrade():\n    raise NotImplementedError("a deployment never downgrades")'
@@ -145,16 +142,18 @@ class AlembicProject:
         depends_on: str | None = None,
         label: str | None = None,
     ) -> Path:
-        """Add a revision with the text of its functions; `down` and the file are as in `add`."""
+        """Add a revision with the text of its functions; `down` and the file are as in `add`.
+
+        `downgrade` is the text of downgrade(), or empty if `functions` has it.
+        """
         if down is None and self.revisions:
             down = self.revisions[-1]
         text = REVISION.format(
-            revision=revision,
-            down_revision=down or None,
-            branch_label=label,
-            depends_on=depends_on,
-            functions=dedent(functions).strip(),
-            downgrade=downgrade,
+            revision=_literal(revision),
+            down_revision=_literal(down or None),
+            branch_label=_literal(label),
+            depends_on=_literal(depends_on),
+            functions="\n\n\n".join(filter(None, [dedent(functions).strip(), downgrade])),
         )
         self.path(revision).write_text(text)
         self.revisions.append(revision)
@@ -171,3 +170,8 @@ class AlembicProject:
         for revision in revisions:
             self.path(revision).unlink()
             self.revisions.remove(revision)
+
+
+def _literal(value: str | tuple[str, ...] | None) -> str:
+    """Write a value with the quotes that ruff format writes."""
+    return repr(value).replace("'", '"')

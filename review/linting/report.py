@@ -10,6 +10,7 @@ from rich.text import Text
 
 from review.findings import Finding
 from review.linting.lint import LintResult
+from review.text import count, relative
 
 
 def show(result: LintResult, console: Console, environ: Mapping[str, str]) -> None:
@@ -32,16 +33,18 @@ def show(result: LintResult, console: Console, environ: Mapping[str, str]) -> No
 def summary(result: LintResult) -> str:
     """Return the counts."""
     if not result.findings:
-        return f"{_count(result.revisions, 'revision')}: no findings"
+        return f"{count(result.revisions, 'revision')}: no findings"
     files = len({finding.path for finding in result.findings if finding.path.suffix == ".py"})
-    return f"{_count(len(result.findings), 'finding')} in {files} of {_count(result.revisions, 'revision')}"
+    return f"{count(len(result.findings), 'finding')} in {files} of {count(result.revisions, 'revision')}"
 
 
 def annotation(finding: Finding) -> str:
     """Return the workflow command for an annotation of the line on GitHub."""
     # https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     text = "\n".join(filter(None, [finding.message, finding.advice]))
-    position = f"file={_property(_shown(finding.path))},line={finding.line},endLine={finding.end_line or finding.line}"
+    position = (
+        f"file={_property(relative(finding.path))},line={finding.line},endLine={finding.end_line or finding.line}"
+    )
     return f"::error {position},title={_property(finding.rule)}::{_data(text)}"
 
 
@@ -56,22 +59,12 @@ def _block(path: Path, findings: list[Finding], console: Console) -> None:
 
 
 def _line(finding: Finding, path: Path, style: str) -> Text:
-    position = f"{_shown(path)}:{finding.line}"
+    position = f"{relative(path)}:{finding.line}"
     return Text.assemble((position, "bold"), ": ", (finding.rule, style), f": {finding.message}")
 
 
 def _advice(findings: Iterable[Finding]) -> dict[str, str]:
     return {finding.rule: finding.advice for finding in findings if finding.advice}
-
-
-def _shown(path: Path) -> str:
-    """Return a path, relative to the current folder if it is below."""
-    folder = Path.cwd()
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _data(text: str) -> str:

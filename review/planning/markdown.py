@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from review.findings import Finding
 from review.planning import wording
 from review.planning.plan import Plan, PlannedRevision, PlannedStatement
+from review.text import count, relative
 
 MARKER = "<!-- plan of migrations -->"
 """The first line, by which a workflow finds its earlier comment."""
@@ -77,7 +78,7 @@ def _fitting(rows: list[str], room: int) -> list[str]:
     for row in rows:
         room -= _size(row) + 1
         if room < _LAST_ROW_SIZE:
-            return [*fitting, f"| … | and {wording.count(len(rows) - len(fitting), 'more revision')} | | |"]
+            return [*fitting, f"| … | and {count(len(rows) - len(fitting), 'more revision')} | | |"]
         fitting.append(row)
     return fitting
 
@@ -96,7 +97,7 @@ def _details(revision: PlannedRevision) -> Iterator[str]:
     tail += [*_findings(revision.findings), "</details>", ""]
     yield "\n".join([*head, *_block(revision), *tail])
     if revision.statements:
-        omitted = f"{wording.count(len(revision.statements), 'statement')}, omitted here."
+        omitted = f"{count(len(revision.statements), 'statement')}, omitted here."
         yield "\n".join([*head, omitted, "", *tail])
     yield ""
 
@@ -122,7 +123,7 @@ def _findings(findings: tuple[Finding, ...]) -> list[str]:
     """Return a list of findings, with the advice of each rule once."""
     lines: dict[str, None] = {}
     for finding in findings:
-        position = _one_line(f"{wording.relative(finding.path)}:{finding.line}").replace("`", "'")
+        position = _one_line(f"{relative(finding.path)}:{finding.line}").replace("`", "'")
         lines[f"- `{position}` **{_prose(finding.rule)}**: {_prose(finding.message)}"] = None
         if finding.advice:
             lines[f"  - *{_prose(finding.rule)}*: {_prose(finding.advice)}"] = None

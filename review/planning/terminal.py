@@ -8,6 +8,7 @@ from rich.text import Text
 from review.planning import wording
 from review.planning.lock_modes import LockMode
 from review.planning.plan import Plan, PlannedRevision
+from review.text import relative
 
 SQL_LENGTH = 100
 STYLES = {
@@ -29,12 +30,12 @@ def show(plan: Plan, console: Console) -> None:
 
 def _revision(revision: PlannedRevision, console: Console) -> None:
     console.print(Text.assemble((revision.revision, "bold cyan"), f"  {revision.title}"), soft_wrap=True)
-    console.print(Text(wording.relative(revision.path), style="dim"), soft_wrap=True)
+    console.print(Text(relative(revision.path), style="dim"), soft_wrap=True)
     if revision.statements:
         console.print(_table(revision))
         _sql(revision, console)
     if revision.failure:
-        position = f"{wording.relative(revision.path)}:{revision.failure.line}"
+        position = f"{relative(revision.path)}:{revision.failure.line}"
         console.print(
             Text(f"{position}: the SQL ends here: {revision.failure.message}", style="bold red"), soft_wrap=True
         )
@@ -70,7 +71,7 @@ def _sql(revision: PlannedRevision, console: Console) -> None:
 
 def _findings(part: Plan | PlannedRevision, console: Console) -> None:
     for finding in part.findings:
-        position = f"{wording.relative(finding.path)}:{finding.line}"
+        position = f"{relative(finding.path)}:{finding.line}"
         console.print(
             Text.assemble((position, "bold"), ": ", (finding.rule, "bold red"), f": {finding.message}"), soft_wrap=True
         )

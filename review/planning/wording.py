@@ -1,11 +1,11 @@
 """The texts of a plan that the terminal and the pull request share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from review.planning.lock_modes import LockMode
 from review.planning.locks import RelationLock, StatementLocks
 from review.planning.plan import Plan, PlannedStatement
+from review.text import count
 
 NO_LOCK = "no lock"
 UNKNOWN = "unknown"
@@ -69,17 +69,6 @@ def with_transactions(
         yield None, statement
     if is_open:
         yield "the transaction ends", None
-
-
-def relative(path: Path) -> str:
-    """Return a path, relative to the current folder if it is below."""
-    folder = Path.cwd()
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 finding` or `2 findings`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _new(lock: RelationLock) -> str:

@@ -1,4 +1,4 @@
-"""The recipes of docs/writing-migrations.md as Alembic projects: the code that runs here is the code in the guide."""
+"""The recipes of docs/writing-migrations.md as Alembic projects, which contain the code of the guide."""
 
 import io
 import re
@@ -24,25 +24,12 @@ _LOCK = re.compile(r"^\| (\d+) \| ([A-Z ]+)", re.MULTILINE)
 _TABLES = re.compile(r"^```sql\n(CREATE TABLE depots .+?)^```$", re.MULTILINE | re.DOTALL)
 _TYPE_CHANGE = re.compile(r"^\| `(.+)` \| `(.+)` \| (yes|no) \|$", re.MULTILINE)
 
-_HEADER = '''\
-"""one of the guide's"""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{revision}"
-down_revision = {down}
-branch_labels = None
-depends_on = None
-
-
-'''
 _GRANTS = ("GRANT SELECT, INSERT, UPDATE ON parcels TO querier", "GRANT SELECT ON depots TO querier")
 
 
 @dataclass(frozen=True)
 class Revision:
-    """One block of Python; `lock` is the strongest that the guide says it takes on `parcels`, if it says so."""
+    """A block of Python in a recipe, and the strictest lock on `parcels` that the guide names for it, if any."""
 
     name: str
     deployment: int
@@ -68,33 +55,35 @@ class Recipe:
 
     @property
     def reversible(self) -> tuple[Revision, ...]:
-        """The revisions before the first that has no way back."""
+        """The revisions before the first revision without a downgrade."""
         ends = [number for number, revision in enumerate(self.revisions) if not revision.goes_down]
         return self.revisions[: min(ends, default=len(self.revisions))]
 
 
 def read_recipes() -> dict[str, Recipe]:
-    """Return the guide's recipes by their headings."""
+    """Return the recipes of the guide by their headings."""
     _, *parts = _HEADING.split(GUIDE.read_text())
     return {title: _recipe(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _recipe(title: str, text: str) -> Recipe:
     locks = {int(number): lock.strip() for number, lock in _LOCK.findall(text)}
-    found = [(int(number), int(total), int(at), code) for number, total, at, code in _BLOCK.findall(text)]
-    assert [number for number, *_ in found] == list(range(1, len(found) + 1)), f"{title}: revisions out of order"
-    assert {total for _, total, *_ in found} == {len(found)}, f"{title}: {len(found)} revisions"
-    assert set(locks) in ({*range(1, len(found) + 1)}, set()), f"{title}: its table of locks does not fit"
-    return Recipe(title, tuple(Revision(f"r{number}", at, code, locks.get(number)) for number, _, at, code in found))
+    blocks = [(int(number), int(total), int(at), code) for number, total, at, code in _BLOCK.findall(text)]
+    assert [number for number, *_ in blocks] == list(range(1, len(blocks) + 1)), f"{title}: revisions out of order"
+    assert {total for _, total, *_ in blocks} == {len(blocks)}, f"{title}: {len(blocks)} revisions"
+    assert set(locks) in ({*range(1, len(blocks) + 1)}, set()), (
+        f"{title}: the table of locks must have a row for each revision"
+    )
+    return Recipe(title, tuple(Revision(f"r{number}", at, code, locks.get(number)) for number, _, at, code in blocks))
 
 
 def type_changes() -> list[tuple[str, str, bool]]:
-    """Return the guide's changes of type: from, to, and whether the table is rewritten."""
+    """Return the type changes of the guide: the old type, the new type, and true if the table is rewritten."""
     return [(before, after, rewrites == "yes") for before, after, rewrites in _TYPE_CHANGE.findall(GUIDE.read_text())]
 
 
 def project_with_tables(folder: Path) -> Project:
-    """Make a project with this repository's env.py, whose first revision makes the guide's tables."""
+    """Return a project with the env.py of this repository, whose first revision creates the tables of the guide."""
     project = Project(folder)
     shutil.copy(ROOT / "migrations/env.py", folder / "scripts/env.py")
     (tables,) = _TABLES.findall(GUIDE.read_text())
@@ -103,24 +92,22 @@ def project_with_tables(folder: Path) -> Project:
 
 
 def add(project: Project, revisions: Sequence[Revision]) -> None:
-    """Put revisions on top of a project."""
+    """Add revisions to a project."""
     for revision in revisions:
-        header = _HEADER.format(revision=revision.name, down=f'"{project.revisions[-1]}"')
-        (project.folder / "scripts/versions" / f"{revision.name}.py").write_text(header + revision.code)
-        project.revisions.append(revision.name)
+        project.write(revision.name, revision.code, downgrade="")
 
 
 def config(project: Project, **attributes: object) -> Config:
-    made = Config(str(project.folder / "alembic.ini"), output_buffer=io.StringIO())
-    made.attributes.update(attributes)
-    return made
+    alembic_config = Config(str(project.folder / "alembic.ini"), output_buffer=io.StringIO())
+    alembic_config.attributes.update(attributes)
+    return alembic_config
 
 
 def offline(project: Project, start: str, end: str) -> str:
-    """Return what `alembic upgrade start:end --sql` writes."""
+    """Return the SQL of `alembic upgrade start:end --sql`."""
     output = io.StringIO()
-    made = Config(str(project.folder / "alembic.ini"), output_buffer=output)
-    command.upgrade(made, f"{start}:{end}", sql=True)
+    alembic_config = Config(str(project.folder / "alembic.ini"), output_buffer=output)
+    command.upgrade(alembic_config, f"{start}:{end}", sql=True)
     return output.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""The locks that `make plan` estimates are those that PostgreSQL takes."""
+"""The comparison of the locks that `make plan` estimates with the locks that PostgreSQL holds."""
 
 import secrets
 import time
@@ -27,7 +27,7 @@ type Held = set[tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def prepared(postgres: RdsInstance) -> Iterator[str]:
-    """Yield a database with the relations that the statements are about."""
+    """Yield a database with the relations in the statements."""
     name = f"locks_{secrets.token_hex(4)}"
     postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
     with connect(postgres, name) as session:
@@ -67,12 +67,12 @@ def on_tables_and_views(locks: StatementLocks) -> Held:
 
 
 def held(observer: Connection, pid: int, names: dict[int, str]) -> Held:
-    """Return the strictest mode held on each relation that was there before."""
+    """Return the strictest mode on each relation that existed before."""
     with observer.cursor() as cursor:
         cursor.execute(HELD, (pid,))
-        found = [(names[oid], spelled(mode)) for oid, mode in cursor.fetchall() if oid in names]
+        locks = [(names[oid], spelled(mode)) for oid, mode in cursor.fetchall() if oid in names]
     order = [str(mode) for mode in LockMode]
-    return {(name, max((m for n, m in found if n == name), key=order.index)) for name, _ in found}
+    return {(name, max((m for n, m in locks if n == name), key=order.index)) for name, _ in locks}
 
 
 def spelled(mode: str) -> str:
@@ -85,7 +85,7 @@ def test_a_statement_takes_the_locks_that_are_estimated(postgres: RdsInstance, p
     with connect(postgres, prepared) as session, session.cursor() as cursor:
         cursor.execute(RELATIONS)
         names = dict(cursor.fetchall())
-        session.rollback()  # having read the catalog is no part of it
+        session.rollback()  # the locks on the catalog do not count
         cursor.execute(statement)
         taken = held(session, session.info.backend_pid, names)
     locks = estimated(statement)
@@ -94,7 +94,7 @@ def test_a_statement_takes_the_locks_that_are_estimated(postgres: RdsInstance, p
 
 
 @pytest.mark.parametrize("statement", CONCURRENT)
-def test_a_concurrent_one_takes_the_locks_that_are_estimated(
+def test_a_concurrent_statement_takes_the_locks_that_are_estimated(
     postgres: RdsInstance, database: str, statement: str
 ) -> None:
     with (
@@ -115,7 +115,7 @@ def test_a_concurrent_one_takes_the_locks_that_are_estimated(
         other.rollback()
         thread.join()
     assert taken
-    # What is locked only after the wait, the partition that is detached, cannot be seen here.
+    # The statement locks the detached partition only after the wait.
     assert {lock for lock in on_tables_and_views(estimated(statement)) if lock[0] != "part"} == taken
 
 
@@ -133,4 +133,4 @@ def wait_until_it_waits(observer: Connection, pid: int) -> None:
             if cursor.fetchone():
                 return
             time.sleep(0.05)
-    raise AssertionError("the statement waits for nobody")
+    raise AssertionError("the statement does not wait for a lock")

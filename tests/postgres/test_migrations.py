@@ -1,4 +1,4 @@
-"""The project's own revisions: pytest-alembic's four tests, up-down-up, and what the roles may do at head."""
+"""The revisions of this project: pytest-alembic's four tests, up-down-up, and the privileges of the roles at head."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -50,10 +50,10 @@ def config(alembic_engine: sa.Engine) -> AlembicConfig:
     return config
 
 
-def test_up_down_and_up_again_is_as_if_only_up(bootstrapped: Cluster, config: AlembicConfig) -> None:
+def test_up_down_and_up_again_gives_the_same_schema_as_up(bootstrapped: Cluster, config: AlembicConfig) -> None:
     command.upgrade(config, "head")
     first = bootstrapped.dump_schema()
-    with suppress(NotImplementedError):  # from there on down, nobody has to come back
+    with suppress(NotImplementedError):  # a revision may have no downgrade
         command.downgrade(config, "base")
         tables = bootstrapped.admin("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         assert tables == [("alembic_version",)]
@@ -75,7 +75,7 @@ def execute(connection: Connection, statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def test_the_first_revision_makes_queries(bootstrapped: Cluster, config: AlembicConfig) -> None:
+def test_the_first_revision_creates_queries(bootstrapped: Cluster, config: AlembicConfig) -> None:
     command.upgrade(config, "+1")
     columns = bootstrapped.admin(
         "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns"
@@ -111,6 +111,6 @@ def test_the_querier_may_insert_and_select(querier: Connection) -> None:
         "SELECT * FROM pg_authid",
     ],
 )
-def test_the_querier_may_do_nothing_else(querier: Connection, statement: str) -> None:
+def test_the_querier_has_no_other_privileges(querier: Connection, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         execute(querier, statement)

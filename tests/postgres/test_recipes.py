@@ -1,4 +1,4 @@
-"""The recipes of docs/writing-migrations.md: what they promise, on a large table that others work on all the time."""
+"""The recipes of docs/writing-migrations.md, on a large table that other sessions use all the time."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ type Record = Callable[[str, object], None]
 
 @pytest.fixture(scope="module")
 def templates(postgres: RdsInstance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Make two databases to copy, `few` and `many`, which have the guide's tables with so many rows."""
+    """Create the template databases `few` and `many`, which contain the guide's tables with few and many rows."""
     cluster = Cluster(postgres)
     cluster.reset()
     with cluster.connect_as_master() as master:
@@ -68,7 +68,7 @@ def copied(cluster: Cluster, template: str) -> Cluster:
     admin(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
     admin(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {master_name}", database="postgres")
     with cluster.connect_as_master() as master:
-        reconcile(master, ROLES)  # privileges on a database are not copied with it
+        reconcile(master, ROLES)  # a copy does not have the privileges on the database
     return cluster
 
 
@@ -88,7 +88,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Outcome:
-    """Upgrade as the migrator does: by token, and with its settings of the session."""
+    """Upgrade as the migrator does: with a token, and with its session settings."""
     session = UpgradeSettings(lock_timeout).server_settings()
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     return run_upgrade(as_migrator(cluster, options=options), project.folder, project.request())
@@ -96,7 +96,7 @@ def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Out
 
 @contextmanager
 def alembic(cluster: Cluster, project: Project) -> Iterator[Callable[..., None]]:
-    """Yield a function that does what `alembic` does on a command line."""
+    """Yield a function that runs a command of Alembic."""
     engine = sa.create_engine(
         "postgresql+psycopg2://", creator=lambda: cluster.connect_with_token("migrator"), poolclass=sa.NullPool
     )
@@ -105,7 +105,7 @@ def alembic(cluster: Cluster, project: Project) -> Iterator[Callable[..., None]]
 
         def do(what: Callable[..., None], revision: str) -> None:
             what(config, revision)
-            connection.rollback()  # a transaction left open would keep others from building an index concurrently
+            connection.rollback()  # an open transaction would block concurrent index builds
 
         yield do
     engine.dispose()
@@ -123,14 +123,8 @@ def content(cluster: Cluster) -> object:
     return cluster.admin("SELECT md5(string_agg(parcels::text, ' ' ORDER BY id)) FROM parcels")
 
 
-def retract(project: Project, revision: str) -> None:
-    """Take back the last revision, which failed."""
-    project.revisions.remove(revision)
-    (project.folder / "scripts/versions" / f"{revision}.py").unlink()
-
-
 def filenode(cluster: Cluster) -> object:
-    """Return what names the table's file: a rewrite makes a new one."""
+    """Return the file node of the table, which a rewrite changes."""
     return cluster.admin("SELECT pg_relation_filenode('parcels')")
 
 
@@ -140,7 +134,7 @@ def test_each_recipe_of_the_guide_is_tested() -> None:
 
 
 @pytest.mark.parametrize("title", RECIPES)
-def test_the_lint_has_nothing_to_say_about_a_recipe_nor_about_its_comments(title: str, project: Project) -> None:
+def test_a_recipe_has_no_findings_and_no_unused_suppressions(title: str, project: Project) -> None:
     recipes.add(project, RECIPES[title].revisions)
     result = lint(RevisionScripts.read(project.ini))
     assert [finding for finding in result.findings if finding.revision != BASE] == []
@@ -159,28 +153,28 @@ def test_the_python_of_the_guide_is_formatted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("title", WITH_LOCKS)
-def test_the_old_code_and_the_new_work_all_the_time_and_nobody_waits(
+def test_old_and_new_code_works_during_a_recipe_and_no_session_waits(
     title: str, large: Cluster, project: Project, record_property: Record
 ) -> None:
     recipe, scenario = RECIPES[title], SCENARIOS[title]
     file, seconds = filenode(large), 0.0
-    with traffic(large, MANY, scenario.codes[0]) as seen, watched() as held:
+    with traffic(large, MANY, scenario.codes[0]) as load, watched() as held:
         for deployment, codes in enumerate(pairwise(scenario.codes), 1):
-            seen.codes = tuple(dict.fromkeys(codes))  # new code may be there before its revisions are
+            load.codes = tuple(dict.fromkeys(codes))  # new code may run before its revisions
             recipes.add(project, recipe.of_deployment(deployment))
             seconds += run(large, project).seconds
             time.sleep(0.1)
-    record_property("tried", f"{title}, {MANY} rows in {seconds:.1f} s: {seen}")
+    record_property("tried", f"{title}, {MANY} rows in {seconds:.1f} s: {load}")
     assert {name: what.lock for name, what in held.items()} == {
         revision.name: revision.lock for revision in recipe.revisions if revision.is_transaction
     }
     assert [name for name, what in held.items() if what.makes_others_wait_for_rows] == []
     assert filenode(large) == file, "the table was rewritten"
-    assert seen.longest < NOBODY_WAITS_SECONDS
+    assert load.longest < NOBODY_WAITS_SECONDS
     assert set(scenario.has) <= set(schema(large))
     assert [line for line in schema(large) if "NOT VALID" in line] == []
     assert large.admin(f"SELECT count(*) FROM parcels WHERE {scenario.wrong}") == [(0,)]
-    assert lost(large, scenario.columns, seen.written) == []
+    assert lost(large, scenario.columns, load.written) == []
 
 
 def by_id(cluster: Cluster, sql: str) -> dict[int, Any]:
@@ -188,7 +182,7 @@ def by_id(cluster: Cluster, sql: str) -> dict[int, Any]:
 
 
 def lost(cluster: Cluster, columns: dict[str, str], written: dict[int, dict[str, object]]) -> list[object]:
-    """Return the rows in which something else stands than was written; `columns` says where to look."""
+    """Return the rows with other values than the written ones. `columns` maps the names to expressions."""
     named = ", ".join(f"'{name}', {column}" for name, column in columns.items())
     keys = ", ".join(map(str, written))
     rows = by_id(cluster, f"SELECT id, json_build_object({named}) FROM parcels WHERE id IN ({keys})")
@@ -199,20 +193,20 @@ def lost(cluster: Cluster, columns: dict[str, str], written: dict[int, dict[str,
     ]
 
 
-def test_the_naive_ways_make_others_wait_for_every_row(
+def test_a_naive_change_blocks_other_sessions_while_it_reads_every_row(
     large: Cluster, project: Project, record_property: Record
 ) -> None:
     for number, (way, naive) in enumerate(NAIVE.items()):
         file = filenode(large)
         project.add(f"naive{number}", body=naive.body)
-        with traffic(large, MANY, OLD) as seen, watched() as held:
+        with traffic(large, MANY, OLD) as load, watched() as held:
             outcome = run(large, project)
-        record_property("tried", f"naively, {way}, {MANY} rows in {outcome.seconds:.1f} s: {seen}")
+        record_property("tried", f"naively, {way}, {MANY} rows in {outcome.seconds:.1f} s: {load}")
         what = held[f"naive{number}"]
         assert what.makes_others_wait_for_rows, way
-        assert what.rows > MANY / 10, way  # several processes share a scan, and this is what one of them saw
+        assert what.rows > MANY / 10, way  # several processes share a scan, and this is the number of one process
         assert (filenode(large) != file) is naive.rewrites, way
-        assert seen.longest > naive.waits * outcome.seconds, way
+        assert load.longest > naive.waits * outcome.seconds, way
 
 
 @pytest.mark.parametrize(
@@ -226,7 +220,7 @@ def test_the_naive_ways_make_others_wait_for_every_row(
     ],
     ids=["a column renamed", "NOT NULL"],
 )
-def test_the_code_before_fails_when_a_schema_contracts_too_early(
+def test_the_old_code_fails_if_the_schema_contracts_too_early(
     statements: list[str], error: type[Exception], small: Cluster, project: Project
 ) -> None:
     project.add("naive", *statements)
@@ -241,7 +235,7 @@ def run_beside_the_old_code(cluster: Cluster, project: Project) -> None:
 
 
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_goes_up_and_down_and_up_again_and_its_sql_does_the_same(
+def test_a_recipe_goes_up_and_down_and_up_again_and_its_offline_sql_has_the_same_effect(
     title: str, small: Cluster, project: Project
 ) -> None:
     recipe, before = RECIPES[title], state(small)
@@ -264,21 +258,21 @@ def test_a_recipe_goes_up_and_down_and_up_again_and_its_sql_does_the_same(
 
 
 def execute(cluster: Cluster, script: str) -> None:
-    """Run what Alembic has written, as psql would: statement by statement."""
+    """Execute the SQL of Alembic statement by statement, as psql does."""
     with closing(cluster.connect_with_token("migrator")) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         for statement in filter(str.strip, script.split(";\n\n")):
             cursor.execute(statement)
 
 
-def test_a_failed_build_of_the_index_is_cleared_away(small: Cluster, project: Project) -> None:
+def test_the_recipe_replaces_the_invalid_index_of_a_failed_build(small: Cluster, project: Project) -> None:
     project.add("fails", body=concurrently("['depot_id'], unique=True"))
     with pytest.raises(UpgradeError, match="23505"):
         run(small, project)
-    project.revisions.remove("fails")
+    project.remove("fails")
     project.add("fails", body=concurrently("['recipient'], if_not_exists=True"))
     run(small, project)
-    assert "index ix_parcels_recipient NOT VALID" in schema(small), "IF NOT EXISTS takes it for the finished one"
+    assert "index ix_parcels_recipient NOT VALID" in schema(small), "IF NOT EXISTS keeps the invalid index"
     recipes.add(project, RECIPES["Add an index"].revisions)
     run(small, project)
     assert "index ix_parcels_recipient" in schema(small)
@@ -289,23 +283,25 @@ def concurrently(what: str) -> str:
     return f"with op.get_context().autocommit_block():\n    {index}"
 
 
-def test_an_index_is_built_once_whoever_keeps_a_transaction_open(small: Cluster, project: Project) -> None:
+def test_the_index_of_the_recipe_is_built_in_one_attempt_while_a_transaction_is_open(
+    small: Cluster, project: Project
+) -> None:
     project.add("naive", body=concurrently("['recipient']"))
     with held_open(small, seconds=0.5), pytest.raises(UpgradeError, match="42P07"):
-        run(small, project, lock_timeout=0.2)  # tried again, and what it left is in its way
-    retract(project, "naive")
+        run(small, project, lock_timeout=0.2)  # the second attempt fails because of the invalid index
+    project.remove("naive")
     recipes.add(project, RECIPES["Add an index"].revisions)
     project.add("after", "CREATE TABLE timeout AS SELECT current_setting('lock_timeout') AS value")
     with held_open(small, seconds=1.0):
         outcome = run(small, project, lock_timeout=0.2)
     assert outcome.retries == 0
     assert "index ix_parcels_recipient" in schema(small)
-    assert small.admin("SELECT value FROM timeout") == [("200ms",)], "the next revision has the timeout of its own"
+    assert small.admin("SELECT value FROM timeout") == [("200ms",)], "the next revision must have its own timeout"
 
 
 @contextmanager
 def held_open(cluster: Cluster, seconds: float) -> Iterator[None]:
-    """Keep a transaction that has written to the table open for some time."""
+    """Keep a transaction with a changed row open for some seconds."""
     with closing(cluster.connect_with_token("querier")) as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE parcels SET weight = 1 WHERE id = 1")
         timer = threading.Timer(seconds, connection.commit)
@@ -314,7 +310,7 @@ def held_open(cluster: Cluster, seconds: float) -> Iterator[None]:
         timer.join()
 
 
-def test_a_backfill_goes_on_from_where_it_was_stopped(large: Cluster, project: Project) -> None:
+def test_a_cancelled_backfill_continues_after_its_last_batch(large: Cluster, project: Project) -> None:
     recipes.add(project, RECIPES["Backfill in batches"].revisions)
     stopper = threading.Thread(target=stop_after_some_batches, args=(large,))
     stopper.start()
@@ -327,8 +323,8 @@ def test_a_backfill_goes_on_from_where_it_was_stopped(large: Cluster, project: P
     run(large, project)
     assert large.admin(f"SELECT count(*) FROM parcels WHERE NOT ({TRIMMED})") == [(0,)]
     writers = by_id(large, "SELECT id, xmin::text FROM parcels")
-    assert {row: writers[row] for row in done} == done, "what was done is not done again"
-    assert len(set(writers.values())) == MANY / BATCH, "each batch is a transaction"
+    assert {row: writers[row] for row in done} == done, "finished batches must not be written again"
+    assert len(set(writers.values())) == MANY / BATCH, "each batch must be a transaction"
 
 
 def stop_after_some_batches(cluster: Cluster) -> None:
@@ -339,7 +335,7 @@ def stop_after_some_batches(cluster: Cluster) -> None:
     cluster.admin("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'migrator' AND state = 'active'")
 
 
-def test_a_backfill_outlasts_a_row_that_somebody_keeps(small: Cluster, project: Project) -> None:
+def test_a_backfill_is_retried_while_another_session_locks_a_row(small: Cluster, project: Project) -> None:
     recipes.add(project, RECIPES["Backfill in batches"].revisions)
     with held_open(small, seconds=1.0):
         outcome = run(small, project, lock_timeout=0.2)
@@ -347,15 +343,15 @@ def test_a_backfill_outlasts_a_row_that_somebody_keeps(small: Cluster, project: 
     assert small.admin(f"SELECT count(*) FROM parcels WHERE NOT ({TRIMMED})") == [(0,)]
 
 
-def test_a_change_of_type_rewrites_the_table_only_where_the_guide_says_so(small: Cluster) -> None:
+def test_the_guide_is_right_about_the_type_changes_that_rewrite_the_table(small: Cluster) -> None:
     changes = recipes.type_changes()
-    found = [(before, after, rewrites_to(small, before, after)) for before, after, _ in changes]
-    assert found == changes
-    assert len(found) > 10
+    results = [(before, after, rewrites_to(small, before, after)) for before, after, _ in changes]
+    assert results == changes
+    assert len(results) > 10
 
 
 def rewrites_to(cluster: Cluster, before: str, after: str) -> bool:
-    (there, *_, now) = cluster.admin(f"""
+    (before_change, *_, after_change) = cluster.admin(f"""
         CREATE TABLE changing (value {before});
         CREATE TEMPORARY TABLE files AS SELECT pg_relation_filenode('changing') AS file;
         ALTER TABLE changing ALTER value TYPE {after};
@@ -363,7 +359,7 @@ def rewrites_to(cluster: Cluster, before: str, after: str) -> bool:
         DROP TABLE changing;
         SELECT file FROM files
     """)
-    return bool(there != now)
+    return bool(before_change != after_change)
 
 
 def test_a_new_value_of_an_enum_type_is_used_in_a_later_revision(small: Cluster, project: Project) -> None:
@@ -371,14 +367,16 @@ def test_a_new_value_of_an_enum_type_is_used_in_a_later_revision(small: Cluster,
     project.add("naive", "ALTER TYPE parcel_state ADD VALUE 'returned'", use)
     with pytest.raises(UpgradeError, match="55P04"):
         run(small, project)
-    retract(project, "naive")
+    project.remove("naive")
     recipes.add(project, RECIPES["Add a value to an enum type"].revisions)
     project.add("later", use)
     run(small, project)
     assert small.admin("SELECT state FROM parcels WHERE id = 1") == [("returned",)]
 
 
-def test_the_querier_may_use_a_new_table_as_its_revision_says(small: Cluster, project: Project) -> None:
+def test_the_querier_has_the_privileges_on_a_new_table_that_the_revision_grants(
+    small: Cluster, project: Project
+) -> None:
     recipes.add(project, RECIPES["Add a table"].revisions)
     run(small, project)
     with closing(small.connect_with_token("querier")) as connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""`python -m review`: what it prints, and how it ends."""
+"""The commands behind `make lint-sql` and `make freeze`: their output and their exit codes."""
 
 import re
 import time
@@ -22,13 +22,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LintProject:
     return LintProject(tmp_path)
 
 
-def test_this_projects_own_history_is_clean_and_frozen() -> None:
+def test_the_revisions_of_this_project_are_frozen_and_without_findings() -> None:
     result = lint(RevisionScripts.read(ROOT / "alembic.ini"), must_be_frozen=True)
     assert result.findings == ()
     assert result.revisions
 
 
-def test_findings_come_first_then_notes_then_the_counts(
+def test_the_report_has_findings_then_notes_then_the_counts(
     project: LintProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project.add("one", "SELECT 1")
@@ -45,20 +45,20 @@ def test_findings_come_first_then_notes_then_the_counts(
     assert lines[-1] == "2 findings in 1 of 2 revisions"
 
 
-def test_a_project_that_freezes_nothing_is_told_once(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_note_is_enough_if_no_revision_is_frozen(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
     project.add("one", "SELECT 1")
     project.add("two", "SELECT 1")
     assert main(["lint"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_a_clean_history_says_so(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_says_that_there_are_no_findings(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
     project.add("one", "SELECT 1")
     assert main(["lint"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 revision: no findings"
 
 
-def test_freezing_is_what_the_strict_lint_asks_for(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_strict_lint_passes_after_freezing(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
     project.add("one", "SELECT 1")
     assert main(["lint", "--frozen"]) == 1
     assert main(["freeze"]) == 0
@@ -66,7 +66,7 @@ def test_freezing_is_what_the_strict_lint_asks_for(project: LintProject, capsys:
     assert main(["lint", "--frozen"]) == 0
 
 
-def test_nothing_is_frozen_while_something_frozen_was_edited(
+def test_no_revision_is_frozen_if_a_frozen_revision_was_edited(
     project: LintProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project.add("one", "SELECT 1")
@@ -87,7 +87,7 @@ def test_nothing_is_frozen_while_something_frozen_was_edited(
         (lambda: Path("scripts/versions/one.py").write_text("\nimport nowhere"), "(scripts/versions/one.py:2)"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(
+def test_a_project_that_cannot_be_read_is_reported_in_one_line(
     project: LintProject, capsys: pytest.CaptureFixture[str], break_it: object, message: str
 ) -> None:
     project.add("one", "SELECT 1")
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_one_line(
     assert message in line
 
 
-def test_another_config_is_read(project: LintProject) -> None:
+def test_the_option_config_names_another_project(project: LintProject) -> None:
     project.add("one", "DROP TABLE t")
     other = LintProject(project.folder / "other")
     other.add("one", "SELECT 1")
@@ -106,7 +106,7 @@ def test_another_config_is_read(project: LintProject) -> None:
     assert main(["lint", "--config", "other/alembic.ini"]) == 0
 
 
-def test_github_is_told_the_line(
+def test_on_github_a_finding_is_an_annotation_of_its_line(
     project: LintProject, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -117,9 +117,9 @@ def test_github_is_told_the_line(
     assert "%0A" in line
 
 
-def test_five_hundred_revisions_take_seconds(project: LintProject) -> None:
+def test_five_hundred_revisions_are_checked_in_seconds(project: LintProject) -> None:
     for number in range(500):
         project.add(f"r{number}", f"CREATE TABLE t{number} (a text)", f"DROP INDEX i{number}")
     started = time.monotonic()
     assert len(project.findings()) == 500
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60  # two or three seconds on an idle machine

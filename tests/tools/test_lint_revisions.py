@@ -1,4 +1,4 @@
-"""Our own rules on the Python of revisions, and on the history."""
+"""This project's rules for the Python of revisions, and for the history."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from tests.tools.lint_project import LintProject, line_of
 SQL = 'def upgrade():\n    op.execute("SELECT 1")'
 
 
-def test_a_history_with_one_head_is_clean(tmp_path: Path) -> None:
+def test_a_history_with_one_head_has_no_findings(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.write("one", SQL)
     project.write("two", SQL)
     assert project.rules() == []
 
 
-def test_two_heads_are_named(tmp_path: Path) -> None:
+def test_two_heads_are_a_finding_with_their_ids(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.write("one", SQL)
     project.write("two", SQL)
@@ -28,7 +28,7 @@ def test_two_heads_are_named(tmp_path: Path) -> None:
     assert "alembic merge" in str(finding.advice)
 
 
-def test_a_merge_of_heads_is_clean(tmp_path: Path) -> None:
+def test_merged_heads_are_not_a_finding(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.add("one", "SELECT 1")
     project.add("two", "SELECT 1")
@@ -37,7 +37,7 @@ def test_a_merge_of_heads_is_clean(tmp_path: Path) -> None:
     assert project.rules() == []
 
 
-def test_revisions_in_several_folders_are_one_history(tmp_path: Path) -> None:
+def test_revisions_in_several_folders_are_checked(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     folders = "version_locations = %(here)s/scripts/versions:%(here)s/more"
     project.ini.write_text(project.ini.read_text().replace("path_separator", f"{folders}\npath_separator"))
@@ -58,7 +58,7 @@ def test_revisions_in_several_folders_are_one_history(tmp_path: Path) -> None:
         "import typing_x",
     ],
 )
-def test_an_import_of_what_may_change_is_found_wherever_it_is(tmp_path: Path, line: str) -> None:
+def test_an_import_of_a_module_that_may_change_is_a_finding_anywhere_in_the_file(tmp_path: Path, line: str) -> None:
     project = LintProject(tmp_path)
     path = project.write("one", f"def upgrade():\n    if False:\n        {line}\n    op.execute('SELECT 1')")
     (finding,) = project.findings()
@@ -74,7 +74,7 @@ def test_an_import_of_what_may_change_is_found_wherever_it_is(tmp_path: Path, li
         "from collections.abc import Sequence",
     ],
 )
-def test_alembic_sqlalchemy_and_what_annotations_need_may_be_imported(tmp_path: Path, line: str) -> None:
+def test_imports_of_alembic_sqlalchemy_and_typing_are_not_a_finding(tmp_path: Path, line: str) -> None:
     project = LintProject(tmp_path)
     project.write("one", f"{line}\n{SQL}")
     assert project.rules() == []
@@ -90,7 +90,9 @@ def test_alembic_sqlalchemy_and_what_annotations_need_may_be_imported(tmp_path: 
         "raise RuntimeError('not today')",
     ],
 )
-def test_a_revision_that_cannot_be_written_as_sql_is_found_at_the_line(tmp_path: Path, code: str) -> None:
+def test_a_revision_that_cannot_be_rendered_as_sql_is_a_finding_at_the_line_of_the_error(
+    tmp_path: Path, code: str
+) -> None:
     project = LintProject(tmp_path)
     path = project.write("one", f'def upgrade():\n    op.execute("SELECT 2")\n    {code}\n    op.drop_table("t")')
     (finding,) = project.findings()
@@ -106,7 +108,7 @@ def test_a_revision_that_cannot_be_written_as_sql_is_found_at_the_line(tmp_path:
         "sa.orm.Session(op.get_bind())",
     ],
 )
-def test_a_revision_that_does_something_else_without_a_database_is_found(tmp_path: Path, code: str) -> None:
+def test_code_that_depends_on_a_database_is_a_finding(tmp_path: Path, code: str) -> None:
     project = LintProject(tmp_path)
     path = project.write(
         "one", f"import sqlalchemy.orm\n\ndef upgrade():\n    helper()\n    {SQL[19:]}\n\ndef helper():\n    {code}"
@@ -115,7 +117,7 @@ def test_a_revision_that_does_something_else_without_a_database_is_found(tmp_pat
     assert (finding.rule, finding.line) == ("offline", line_of(path, code))
 
 
-def test_one_that_writes_through_the_connection_or_asks_in_its_downgrade_is_not(tmp_path: Path) -> None:
+def test_statements_on_the_connection_and_queries_in_downgrade_are_not_a_finding(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.write(
         "one",
@@ -141,7 +143,7 @@ def test_one_that_writes_through_the_connection_or_asks_in_its_downgrade_is_not(
         "def downgrade():\n    ...",
     ],
 )
-def test_a_downgrade_that_does_nothing_and_does_not_say_why_is_found(tmp_path: Path, downgrade: str) -> None:
+def test_an_empty_downgrade_without_a_reason_is_a_finding(tmp_path: Path, downgrade: str) -> None:
     project = LintProject(tmp_path)
     project.write("one", SQL, downgrade=downgrade)
     assert project.rules() == ["missing-downgrade"]
@@ -155,13 +157,13 @@ def test_a_downgrade_that_does_nothing_and_does_not_say_why_is_found(tmp_path: P
         'def downgrade():\n    op.execute("SELECT 1")',
     ],
 )
-def test_one_that_says_why_or_does_something_is_not(tmp_path: Path, downgrade: str) -> None:
+def test_a_downgrade_with_a_reason_or_with_statements_is_not_a_finding(tmp_path: Path, downgrade: str) -> None:
     project = LintProject(tmp_path)
     project.write("one", SQL, downgrade=downgrade)
     assert project.rules() == []
 
 
-def test_nothing_has_to_undo_an_upgrade_that_does_nothing(tmp_path: Path) -> None:
+def test_an_empty_downgrade_of_an_empty_upgrade_is_not_a_finding(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.write("one", "def upgrade():\n    pass", downgrade="def downgrade():\n    pass")
     assert project.rules() == []
@@ -175,7 +177,7 @@ def test_a_revision_in_another_encoding_is_read(tmp_path: Path) -> None:
     assert (finding.rule, finding.line) == ("ban-drop-table", 13)
 
 
-def test_placeholders_that_were_not_filled_in_are_found(tmp_path: Path) -> None:
+def test_placeholders_in_the_rendered_sql_are_a_finding(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     env = tmp_path / "scripts" / "env.py"
     env.write_text(env.read_text().replace("literal_binds=True, ", ""))

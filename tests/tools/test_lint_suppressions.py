@@ -1,4 +1,4 @@
-"""Comments by which a revision owns up to what the lint finds."""
+"""The comments in revisions that suppress findings."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def lint(folder: Path, body: str, *, header: str = "") -> list[tuple[str, str]]:
         f"#lint-sql:ignore[ ban-drop-table ,ban-drop-table]  no code uses it\n{DROP}",
     ],
 )
-def test_a_comment_with_a_reason_on_the_statement_or_above_it_is_enough(tmp_path: Path, body: str) -> None:
+def test_a_comment_with_a_reason_at_or_above_the_statement_suppresses_the_finding(tmp_path: Path, body: str) -> None:
     assert lint(tmp_path, body) == []
 
 
@@ -41,36 +41,36 @@ def test_a_comment_with_a_reason_on_the_statement_or_above_it_is_enough(tmp_path
         f"{DROP}\n{IGNORE} no code uses it",
     ],
 )
-def test_a_comment_elsewhere_is_not(tmp_path: Path, body: str) -> None:
+def test_a_comment_elsewhere_does_not_suppress_the_finding(tmp_path: Path, body: str) -> None:
     rules = sorted(rule for rule, _ in lint(tmp_path, body))
     assert rules == ["ban-drop-table", "suppression"]
 
 
-def test_a_comment_in_a_string_is_none(tmp_path: Path) -> None:
+def test_a_comment_in_a_string_does_not_suppress_a_finding(tmp_path: Path) -> None:
     assert [rule for rule, _ in lint(tmp_path, f'op.execute("{IGNORE_IN_SQL}");{DROP}')] == ["ban-drop-table"]
 
 
-def test_a_comment_above_the_first_function_holds_for_the_whole_revision(tmp_path: Path) -> None:
+def test_a_comment_above_the_first_function_suppresses_the_findings_of_the_whole_file(tmp_path: Path) -> None:
     assert lint(tmp_path, f"{DROP}\n{DROP}", header=f"{IGNORE} no code uses them") == []
 
 
-def test_a_comment_on_an_import_is_about_that_import(tmp_path: Path) -> None:
+def test_a_comment_at_an_import_suppresses_the_finding_of_that_import_only(tmp_path: Path) -> None:
     comment = "  # lint-sql: ignore[revision-imports] the namespace is in every Python"
     assert lint(tmp_path / "one", "pass", header=f"import uuid{comment}") == []
-    found = lint(tmp_path / "two", "pass", header=f"import uuid{comment}\nimport json")
-    assert found == [("revision-imports", "imports json")]
+    findings = lint(tmp_path / "two", "pass", header=f"import uuid{comment}\nimport json")
+    assert findings == [("revision-imports", "imports json")]
 
 
 def test_a_missing_reason_is_a_finding(tmp_path: Path) -> None:
     assert lint(tmp_path, f"{IGNORE}\n{DROP}") == [("suppression", "the reason is missing")]
 
 
-def test_a_rule_that_there_is_not_is_a_finding(tmp_path: Path) -> None:
+def test_an_unknown_rule_is_a_finding(tmp_path: Path) -> None:
     body = f"# lint-sql: ignore[ban-drop-table, ban-drop-tables] no code uses it\n{DROP}"
     assert lint(tmp_path, body) == [("suppression", "unknown rule ban-drop-tables")]
 
 
-def test_a_rule_that_nothing_breaks_is_a_finding(tmp_path: Path) -> None:
+def test_a_suppression_without_a_finding_is_a_finding(tmp_path: Path) -> None:
     body = f"# lint-sql: ignore[ban-drop-table, ban-drop-column] no code uses it\n{DROP}"
     ((rule, message),) = lint(tmp_path, body)
     assert rule == "suppression"
@@ -78,28 +78,28 @@ def test_a_rule_that_nothing_breaks_is_a_finding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("comment", ["# lint-sql: ignore ban-drop-table why", "# lint-sql: ignore[] why", "# lint-sql"])
-def test_a_comment_that_cannot_be_read_is_a_finding(tmp_path: Path, comment: str) -> None:
+def test_a_malformed_comment_is_a_finding(tmp_path: Path, comment: str) -> None:
     assert lint(tmp_path, f"{comment}\npass") == [
         ("suppression", "the comment must have the form # lint-sql: ignore[rule, another-rule] reason")
     ]
 
 
-def test_both_names_that_squawk_has_for_one_rule_are_good(tmp_path: Path) -> None:
+def test_both_names_of_a_rule_of_squawk_suppress_its_findings(tmp_path: Path) -> None:
     for name in ("prefer-timestamptz", "prefer-timestamp-tz"):
         body = f'# lint-sql: ignore[{name}] local time is meant\nop.execute("CREATE TABLE t (a timestamp)")'
         assert lint(tmp_path / name, body) == []
 
 
-def test_our_own_rules_can_be_acknowledged(tmp_path: Path) -> None:
+def test_findings_of_this_projects_rules_can_be_suppressed(tmp_path: Path) -> None:
     body = "# lint-sql: ignore[offline] the table is small\nop.get_bind().execute(sa.text('SELECT 1')).all()"
     assert lint(tmp_path, body) == []
 
 
-def test_what_comes_after_the_end_of_rendering_is_not_said_to_be_one_too_many(tmp_path: Path) -> None:
+def test_a_suppression_after_the_end_of_rendering_is_not_a_finding(tmp_path: Path) -> None:
     body = f"sa.inspect(op.get_bind())  # lint-sql: ignore[offline] it differs\n{IGNORE} no code uses it\n{DROP}"
     assert lint(tmp_path, body) == []
 
 
-def test_an_edited_history_cannot_be_acknowledged(tmp_path: Path) -> None:
-    found = lint(tmp_path, "pass", header="# lint-sql: ignore[edited-history] it was wrong")
-    assert found == [("suppression", "edited-history cannot be suppressed")]
+def test_the_finding_of_an_edited_frozen_revision_cannot_be_suppressed(tmp_path: Path) -> None:
+    findings = lint(tmp_path, "pass", header="# lint-sql: ignore[edited-history] it was wrong")
+    assert findings == [("suppression", "edited-history cannot be suppressed")]

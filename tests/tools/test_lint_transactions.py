@@ -1,4 +1,4 @@
-"""What must run outside of a transaction, and what a second run of a revision trips over."""
+"""The rules for statements that must run outside a transaction, and for statements that cannot run twice."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def rules(folder: Path, body: str) -> list[str]:
         "DO $$ BEGIN LOOP COMMIT; END LOOP; END $$",
     ],
 )
-def test_a_statement_that_must_be_outside_of_a_transaction_is_found_inside(tmp_path: Path, statement: str) -> None:
+def test_a_statement_that_must_run_outside_a_transaction_is_a_finding_inside(tmp_path: Path, statement: str) -> None:
     assert "outside-transaction" in rules(tmp_path / "inside", f"op.execute({statement!r})")
     assert "outside-transaction" not in rules(tmp_path / "outside", outside(statement))
 
@@ -51,32 +51,32 @@ def test_a_statement_that_must_be_outside_of_a_transaction_is_found_inside(tmp_p
         """CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$""",
     ],
 )
-def test_a_statement_that_may_be_inside_is_not(tmp_path: Path, statement: str) -> None:
+def test_a_statement_that_may_run_in_a_transaction_is_not_a_finding(tmp_path: Path, statement: str) -> None:
     assert rules(tmp_path, f"op.execute({statement!r})") == []
 
 
-def test_building_an_index_concurrently_in_a_transaction_is_found_once(tmp_path: Path) -> None:
-    found = rules(tmp_path, f"op.execute({CREATE!r})")
-    assert "ban-concurrent-index-creation-in-transaction" in found
-    assert "outside-transaction" not in found
+def test_a_concurrent_index_build_in_a_transaction_is_one_finding(tmp_path: Path) -> None:
+    names = rules(tmp_path, f"op.execute({CREATE!r})")
+    assert "ban-concurrent-index-creation-in-transaction" in names
+    assert "outside-transaction" not in names
 
 
-def test_several_statements_in_one_call_are_a_transaction_too(tmp_path: Path) -> None:
+def test_several_statements_in_one_call_count_as_a_transaction(tmp_path: Path) -> None:
     assert "outside-transaction" in rules(tmp_path / "one call", outside(f"{DROP}; {CREATE};"))
     assert "outside-transaction" not in rules(tmp_path / "two calls", outside(DROP, CREATE))
 
 
-def test_a_commit_in_a_revision_is_found_and_what_follows_is_outside(tmp_path: Path) -> None:
-    found = rules(tmp_path, f'op.execute("COMMIT")\nop.execute({CREATE!r})')
-    assert found == ["rerun-invalid-index", "transaction-control"]
+def test_a_commit_is_a_finding_and_the_next_statement_is_outside_a_transaction(tmp_path: Path) -> None:
+    names = rules(tmp_path, f'op.execute("COMMIT")\nop.execute({CREATE!r})')
+    assert names == ["rerun-invalid-index", "transaction-control"]
 
 
-def test_a_savepoint_is_no_end_of_a_transaction(tmp_path: Path) -> None:
+def test_a_rollback_to_a_savepoint_is_not_a_finding(tmp_path: Path) -> None:
     assert rules(tmp_path, 'op.execute("SAVEPOINT s")\nop.execute("ROLLBACK TO SAVEPOINT s")') == []
 
 
 @pytest.mark.parametrize("exists", ["", "IF NOT EXISTS "])
-def test_an_index_is_dropped_before_it_is_built_so_that_no_invalid_one_stays(tmp_path: Path, exists: str) -> None:
+def test_a_concurrent_index_build_without_a_drop_before_it_is_a_finding(tmp_path: Path, exists: str) -> None:
     create = CREATE.replace("CONCURRENTLY ", f"CONCURRENTLY {exists}")
     assert rules(tmp_path / "alone", outside(create)) == ["rerun-invalid-index"]
     assert rules(tmp_path / "another", outside(DROP.replace(".ix", ".iy"), create)) == ["rerun-invalid-index"]
@@ -84,20 +84,20 @@ def test_an_index_is_dropped_before_it_is_built_so_that_no_invalid_one_stays(tmp
     assert rules(tmp_path / "before", outside(DROP, create)) == []
 
 
-def test_alembics_own_operations_are_judged_alike(tmp_path: Path) -> None:
+def test_operations_of_alembic_are_checked_as_their_sql(tmp_path: Path) -> None:
     create = '    op.create_index("ix", "t", ["a"], postgresql_concurrently=True, if_not_exists=True)'
     drop = '    op.drop_index("ix", "t", postgresql_concurrently=True, if_exists=True)'
     assert rules(tmp_path / "alone", f"{IN_BLOCK}{create}") == ["rerun-invalid-index"]
     assert rules(tmp_path / "before", f"{IN_BLOCK}{drop}\n{create}") == []
 
 
-def test_what_ran_before_an_autocommit_block_must_run_twice(tmp_path: Path) -> None:
+def test_a_statement_before_an_autocommit_block_must_be_able_to_run_twice(tmp_path: Path) -> None:
     body = f'op.execute("ALTER TABLE t ADD COLUMN {{}}a text")\n{outside("VACUUM t")}'
     assert rules(tmp_path / "fails", body.format("")) == ["prefer-robust-stmts"]
     assert rules(tmp_path / "robust", body.format("IF NOT EXISTS ")) == []
 
 
-def test_what_runs_after_it_in_a_transaction_need_not(tmp_path: Path) -> None:
+def test_a_statement_in_a_transaction_after_an_autocommit_block_need_not_run_twice(tmp_path: Path) -> None:
     assert rules(tmp_path, f'{outside("VACUUM t")}\nop.execute("ALTER TABLE t ADD COLUMN a text")') == []
 
 
@@ -110,14 +110,14 @@ def test_what_runs_after_it_in_a_transaction_need_not(tmp_path: Path) -> None:
         "ENABLE ROW LEVEL SECURITY",
     ],
 )
-def test_setting_something_twice_does_no_harm(tmp_path: Path, action: str) -> None:
+def test_a_change_of_settings_can_run_twice(tmp_path: Path, action: str) -> None:
     assert rules(tmp_path, outside(f"ALTER TABLE IF EXISTS ONLY app.t {action}")) == []
 
 
 @pytest.mark.parametrize(
     "action", ["ADD CONSTRAINT c CHECK (a > 0) NOT VALID", "VALIDATE CONSTRAINT c, ADD COLUMN b text"]
 )
-def test_adding_something_twice_does(tmp_path: Path, action: str) -> None:
+def test_adding_an_object_cannot_run_twice(tmp_path: Path, action: str) -> None:
     assert rules(tmp_path, outside(f"ALTER TABLE t {action}")) == ["prefer-robust-stmts"]
 
 
@@ -132,13 +132,13 @@ def test_adding_something_twice_does(tmp_path: Path, action: str) -> None:
         ("DROP TRIGGER tr ON t", "DROP TRIGGER IF EXISTS tr ON t"),
     ],
 )
-def test_what_fails_when_it_is_there_already_is_found(tmp_path: Path, fails: str, holds: str) -> None:
+def test_a_statement_that_fails_in_a_second_run_is_a_finding(tmp_path: Path, fails: str, holds: str) -> None:
     assert "rerun-fails" in rules(tmp_path / "fails", outside(fails))
     assert "rerun-fails" not in rules(tmp_path / "holds", outside(holds))
     assert "rerun-fails" not in rules(tmp_path / "in a transaction", f"op.execute({fails!r})")
 
 
-def test_what_is_dropped_first_can_be_made_again(tmp_path: Path) -> None:
+def test_creating_an_object_after_dropping_it_can_run_twice(tmp_path: Path) -> None:
     drop, create = "DROP TRIGGER IF EXISTS tr ON t", "CREATE TRIGGER tr AFTER INSERT ON t EXECUTE FUNCTION f()"
     assert rules(tmp_path, outside(drop, create)) == []
 
@@ -151,7 +151,7 @@ def test_what_is_dropped_first_can_be_made_again(tmp_path: Path) -> None:
         "WITH u AS (SELECT 1 AS a) INSERT INTO t SELECT a FROM u",
     ],
 )
-def test_rows_that_would_be_inserted_twice_are_found(tmp_path: Path, insert: str) -> None:
+def test_an_insert_that_repeats_rows_in_a_second_run_is_a_finding(tmp_path: Path, insert: str) -> None:
     assert rules(tmp_path / "outside", outside(insert)) == ["rerun-inserts"]
     assert rules(tmp_path / "in a transaction", f"op.execute({insert!r})") == []
 
@@ -165,5 +165,5 @@ def test_rows_that_would_be_inserted_twice_are_found(tmp_path: Path, insert: str
         "SELECT 'insert into t'",
     ],
 )
-def test_rows_that_are_inserted_once_are_not(tmp_path: Path, insert: str) -> None:
+def test_an_insert_with_a_condition_can_run_twice(tmp_path: Path, insert: str) -> None:
     assert rules(tmp_path, outside(insert)) == []

@@ -1,4 +1,4 @@
-"""The lock levels that are read from SQL; tests/postgres/test_lock_levels.py compares them with a server's."""
+"""The estimated locks of SQL statements. tests/postgres/test_lock_levels.py compares them with a server."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from review.planning.syntax import UNREADABLE, name_of, parse
 
 
 def locks(*statements: str) -> StatementLocks:
-    """Return what the last statement takes, all in one revision."""
+    """Return the locks of the last statement. All statements are in one revision."""
     trees = parse(statements)
     schema = Schema()
     for tree in trees[:-1]:
@@ -18,12 +18,12 @@ def locks(*statements: str) -> StatementLocks:
     return estimate(trees[-1], mode, schema)
 
 
-def on(found: StatementLocks) -> dict[str, str]:
-    return {str(lock): "new" if lock.is_new else str(lock.mode) for lock in found.held}
+def on(result: StatementLocks) -> dict[str, str]:
+    return {str(lock): "new" if lock.is_new else str(lock.mode) for lock in result.held}
 
 
 def after(before: str, statement: str) -> dict[str, str]:
-    """Return what a statement takes when another revision ran before."""
+    """Return the locks of a statement after another revision."""
     trees = parse([before, statement])
     schema = Schema()
     schema.apply(trees[0])
@@ -31,21 +31,21 @@ def after(before: str, statement: str) -> dict[str, str]:
     return on(estimate(trees[1], modes_from_squawk(trees)[1], schema))
 
 
-def test_what_the_same_revision_made_keeps_nobody_waiting() -> None:
-    found = locks("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int")
-    assert on(found) == {"t": "new"}
-    assert found.strictest is None
+def test_a_lock_on_a_table_of_the_same_revision_blocks_no_session() -> None:
+    result = locks("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int")
+    assert on(result) == {"t": "new"}
+    assert result.strictest is None
 
 
-def test_a_table_that_another_revision_made_is_not_new() -> None:
+def test_a_table_of_another_revision_is_not_new() -> None:
     assert after("CREATE TABLE t (id int)", "ALTER TABLE t ADD COLUMN a int") == {"t": "ACCESS EXCLUSIVE"}
 
 
-def test_a_new_table_is_new_under_its_next_name_too() -> None:
+def test_a_new_table_is_new_after_a_rename() -> None:
     assert on(locks("CREATE TABLE t (id int)", "ALTER TABLE t RENAME TO u", "DROP TABLE u")) == {"u": "new"}
 
 
-def test_a_new_table_locks_the_ones_that_it_references() -> None:
+def test_creating_a_table_locks_the_tables_that_it_references() -> None:
     assert on(locks("CREATE TABLE t (id int, parent int REFERENCES t, u int REFERENCES u)")) == {
         "t": "new",
         "u": "SHARE ROW EXCLUSIVE",
@@ -59,18 +59,18 @@ def test_dropping_an_index_locks_its_table() -> None:
     }
 
 
-def test_the_table_of_an_index_that_nobody_made_stays_without_a_name() -> None:
+def test_the_table_of_an_unknown_index_has_no_name() -> None:
     assert on(locks("DROP INDEX ix")) == {"index ix": "ACCESS EXCLUSIVE", "the table of ix": "ACCESS EXCLUSIVE"}
 
 
-def test_dropping_a_table_locks_the_ones_that_it_references() -> None:
+def test_dropping_a_table_locks_the_tables_that_it_references() -> None:
     assert after("CREATE TABLE t (u int REFERENCES u)", "DROP TABLE t") == {
         "t": "ACCESS EXCLUSIVE",
         "u": "ACCESS EXCLUSIVE",
     }
 
 
-def test_only_the_foreign_key_that_is_dropped_counts() -> None:
+def test_dropping_a_foreign_key_locks_the_table_that_it_references_and_no_other() -> None:
     before = "CREATE TABLE t (a int CONSTRAINT fk_a REFERENCES u, b int CONSTRAINT fk_b REFERENCES v)"
     assert after(before, "ALTER TABLE t DROP CONSTRAINT fk_a") == {"t": "ACCESS EXCLUSIVE", "u": "ACCESS EXCLUSIVE"}
     assert after(before, "ALTER TABLE t DROP COLUMN b") == {"t": "ACCESS EXCLUSIVE", "v": "ACCESS EXCLUSIVE"}
@@ -87,7 +87,7 @@ def test_only_the_foreign_key_that_is_dropped_counts() -> None:
     ],
     ids=["a column", "two columns", "cut", "quoted", "with a number"],
 )
-def test_a_foreign_key_without_a_name_is_known_by_the_one_that_postgresql_gives_it(table: str, dropped: str) -> None:
+def test_a_foreign_key_without_a_name_has_the_name_that_postgresql_chooses(table: str, dropped: str) -> None:
     name = table.partition(" ")[0]
     assert after(f"CREATE TABLE {table}", f"ALTER TABLE {name} DROP CONSTRAINT {dropped}") == {
         name: "ACCESS EXCLUSIVE",
@@ -105,12 +105,12 @@ def test_a_foreign_key_without_a_name_is_known_by_the_one_that_postgresql_gives_
         ("DROP TABLE u CASCADE", set()),
     ],
 )
-def test_a_foreign_key_is_followed_until_it_is_gone(change: str, targets: set[str]) -> None:
-    found = locks("CREATE TABLE t (u int REFERENCES u)", change, "DROP TABLE t")
-    assert {lock.name for lock in found.held} == {"t"} | targets
+def test_a_foreign_key_is_tracked_until_it_is_dropped(change: str, targets: set[str]) -> None:
+    result = locks("CREATE TABLE t (u int REFERENCES u)", change, "DROP TABLE t")
+    assert {lock.name for lock in result.held} == {"t"} | targets
 
 
-def test_a_foreign_key_is_found_under_its_next_name_and_that_of_its_column() -> None:
+def test_a_foreign_key_is_tracked_after_a_rename_of_it_or_of_its_column() -> None:
     before = "CREATE TABLE t (u int REFERENCES u)"
     renamed = "ALTER TABLE t RENAME CONSTRAINT t_u_fkey TO other"
     assert "u" in on(locks(before, renamed, "ALTER TABLE t DROP CONSTRAINT other"))
@@ -133,7 +133,7 @@ def test_a_foreign_key_is_found_under_its_next_name_and_that_of_its_column() -> 
         "VACUUM",
     ],
 )
-def test_what_cannot_be_known_is_said_to_be_unknown(statement: str) -> None:
+def test_a_statement_with_unknown_locks_is_incomplete(statement: str) -> None:
     assert not locks(statement).is_complete
 
 
@@ -152,11 +152,11 @@ def test_what_cannot_be_known_is_said_to_be_unknown(statement: str) -> None:
         "WITH t AS (SELECT 1) SELECT * FROM t",
     ],
 )
-def test_what_locks_no_table_is_known_to(statement: str) -> None:
+def test_a_statement_without_tables_has_no_locks(statement: str) -> None:
     assert locks(statement) == StatementLocks()
 
 
-def test_rows_that_go_with_others_are_not_what_cascade_means_here() -> None:
+def test_on_delete_cascade_does_not_make_the_locks_unknown() -> None:
     assert locks("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u ON DELETE CASCADE").is_complete
 
 
@@ -177,15 +177,15 @@ def test_a_comment_for_squawk_does_not_hide_a_lock() -> None:
         ('sales."a.b"', 'sales."a.b"'),
     ],
 )
-def test_a_name_is_the_same_however_it_is_written(written: str, name: str) -> None:
+def test_a_name_has_one_form_for_all_spellings(written: str, name: str) -> None:
     assert name_of(written) == name
 
 
-def test_each_text_gets_its_own_tree_in_order() -> None:
+def test_each_text_has_its_own_tree_in_order() -> None:
     kinds = [tree.kind for tree in parse(["SELECT 'ü\n\";\n  INSERT@0..1'", "gibberish", "", *["DELETE FROM t"] * 20])]
     assert kinds == ["SELECT", UNREADABLE, UNREADABLE, *["DELETE"] * 20]
 
 
-def test_every_mode_says_what_it_blocks_and_the_strictest_comes_last() -> None:
+def test_every_mode_has_a_text_about_blocked_work_and_the_strictest_is_the_last() -> None:
     assert all(mode.blocks for mode in LockMode)
     assert str(max(LockMode)) == "ACCESS EXCLUSIVE"

@@ -1,4 +1,4 @@
-"""What `make plan` shows, on a terminal and in a pull request."""
+"""The output of `make plan` for a terminal and for a pull request."""
 
 import io
 import re
@@ -39,13 +39,13 @@ def sql_blocks(document: str) -> list[tuple[str, str]]:
     return re.findall(r"^(`{3,})sql\n(.*?)^\1$", document, re.MULTILINE | re.DOTALL)
 
 
-def test_a_plan_holds_the_revisions_after_its_start_in_order(project: LintProject) -> None:
+def test_a_plan_has_the_revisions_after_its_start_in_their_order(project: LintProject) -> None:
     for revision in ("r1", "r2", "r3"):
         project.add(revision, "SELECT 1")
     assert [revision.revision for revision in plan_from(project, "r1").revisions] == ["r2", "r3"]
 
 
-def test_each_statement_of_a_call_is_looked_at(project: LintProject) -> None:
+def test_each_statement_of_a_call_has_its_own_locks(project: LintProject) -> None:
     project.add("r1", "CREATE TABLE t (a text); INSERT INTO u VALUES ('a;b'); -- done;\nALTER TABLE v ADD COLUMN a int")
     (revision,) = plan_from(project).revisions
     assert [str(statement.locks.strictest) for statement in revision.statements] == [
@@ -56,14 +56,14 @@ def test_each_statement_of_a_call_is_looked_at(project: LintProject) -> None:
     assert str(revision.strictest) == "ACCESS EXCLUSIVE"
 
 
-def test_what_ran_before_the_start_tells_what_is_there(project: LintProject) -> None:
+def test_the_table_of_an_index_is_known_from_revisions_before_the_start(project: LintProject) -> None:
     project.add("r1", "CREATE TABLE t (a int)", "CREATE INDEX ix ON t (a)")
     project.add("r2", "DROP INDEX ix")
     (revision,) = plan_from(project, "r1").revisions
     assert {str(lock) for lock in revision.statements[0].locks.held} == {"index ix", "t"}
 
 
-def test_a_revision_without_sql_locks_nothing(project: LintProject) -> None:
+def test_a_revision_without_sql_has_no_lock(project: LintProject) -> None:
     project.add("r1")
     assert plan_from(project).revisions[0].strictest is None
     assert "| r1 |  | no lock |" in as_markdown(project)
@@ -71,20 +71,24 @@ def test_a_revision_without_sql_locks_nothing(project: LintProject) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
-def test_nothing_to_apply_is_one_line(project: LintProject, capsys: pytest.CaptureFixture[str], form: str) -> None:
+def test_a_plan_without_revisions_is_one_line(
+    project: LintProject, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
     project.add("r1", "SELECT 1")
     assert main(["plan", "--from", "r1", "--format", form]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line and line[0] not in "<#"]
     assert lines == ["From r1 (as requested) to r1: no revisions to apply."]
 
 
-def test_findings_do_not_fail_a_plan(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_code_of_a_plan_with_findings_is_zero(
+    project: LintProject, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.add("r1", "ALTER TABLE t RENAME COLUMN a TO b")
     assert main(["plan", "--from", "base"]) == 0
     assert "renaming-column" in capsys.readouterr().out
 
 
-def test_a_start_that_does_not_exist_is_one_line_and_exit_code_2(
+def test_an_unknown_start_is_reported_in_one_line_with_exit_code_2(
     project: LintProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project.add("r1", "SELECT 1")
@@ -94,9 +98,7 @@ def test_a_start_that_does_not_exist_is_one_line_and_exit_code_2(
     assert len(captured.err.splitlines()) == 1
 
 
-def test_what_a_revision_prints_is_no_part_of_the_plan(
-    project: LintProject, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_output_of_a_revision_is_not_in_the_plan(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
     project.add("r1", body="print('halfway')")
     assert main(["plan", "--from", "base", "--format", "markdown"]) == 0
     captured = capsys.readouterr()
@@ -105,7 +107,7 @@ def test_what_a_revision_prints_is_no_part_of_the_plan(
     assert "halfway" in captured.err
 
 
-def test_the_text_says_where_it_starts_and_how_strict_it_is(project: LintProject) -> None:
+def test_the_summary_has_the_start_and_the_strictest_lock(project: LintProject) -> None:
     project.add("r1", "SELECT 1")
     project.add("r2", "CREATE INDEX ix ON t (a)")
     first = as_text(project, "r1").splitlines()[0]
@@ -121,7 +123,7 @@ def test_the_text_shows_each_lock_and_the_sql(project: LintProject) -> None:
     assert "\nUPDATE t SET a = '[bold]';\n" in shown
 
 
-def test_the_borders_of_transactions_are_shown(project: LintProject) -> None:
+def test_the_begin_and_end_of_transactions_are_shown(project: LintProject) -> None:
     project.add(
         "r1",
         body="op.execute('SELECT 1')\nwith op.get_context().autocommit_block():\n    op.execute('SELECT 2')",
@@ -131,7 +133,7 @@ def test_the_borders_of_transactions_are_shown(project: LintProject) -> None:
     assert spoken == ["-- a transaction begins", "SELECT 1;", "-- the transaction ends", "SELECT 2;"]
 
 
-def test_sql_that_ends_early_says_why(project: LintProject) -> None:
+def test_sql_that_ends_early_is_shown_with_the_error(project: LintProject) -> None:
     project.add("r1", body="op.execute('SELECT 1')\nraise ValueError('no *rows*')")
     assert r"ValueError: no \*rows\*" in as_markdown(project)
     assert "ValueError: no *rows*" in as_text(project)
@@ -145,7 +147,7 @@ def test_fences_in_strings_do_not_end_the_block(project: LintProject) -> None:
     assert "\n````'" in sql
 
 
-def test_a_title_is_shown_as_it_is_and_calls_nobody(project: LintProject) -> None:
+def test_a_title_is_escaped_and_mentions_no_user(project: LintProject) -> None:
     project.add("r1", "SELECT 1")
     path = project.path("r1")
     path.write_text('"""drop `a|b` for @octocat <b>*now*"""\n' + path.read_text())
@@ -157,7 +159,7 @@ def test_a_title_is_shown_as_it_is_and_calls_nobody(project: LintProject) -> Non
     assert "&lt;b&gt;" in document
 
 
-def test_a_finding_is_listed_with_its_place_and_its_advice_once(project: LintProject) -> None:
+def test_findings_are_listed_with_their_positions_and_one_advice_per_rule(project: LintProject) -> None:
     project.add("r1", "ALTER TABLE t ADD COLUMN a varchar(9)", "ALTER TABLE t ADD COLUMN b varchar(9)")
     document = as_markdown(project)
     findings = [line for line in document.splitlines() if "**prefer-text-field**" in line]
@@ -166,7 +168,7 @@ def test_a_finding_is_listed_with_its_place_and_its_advice_once(project: LintPro
     assert len([line for line in document.splitlines() if line.startswith("  - *prefer-text-field*")]) == 1
 
 
-def test_a_long_plan_fits_into_a_comment_and_leaves_out_the_longest(project: LintProject) -> None:
+def test_a_long_plan_fits_into_a_comment_by_omitting_the_longest_sql(project: LintProject) -> None:
     project.add("short", "SELECT 'kept'")
     project.add("long", f"SELECT '{'é' * 40_000}'")
     project.add("longer", f"SELECT '{'x' * 90_000}'")
@@ -179,14 +181,14 @@ def test_a_long_plan_fits_into_a_comment_and_leaves_out_the_longest(project: Lin
     assert "The longest parts are omitted" in document
 
 
-def test_of_equally_long_ones_the_last_is_left_out_first(project: LintProject) -> None:
+def test_of_equally_long_sections_the_last_is_omitted_first(project: LintProject) -> None:
     for number in range(3):
         project.add(f"r{number}", f"SELECT '{str(number) * 25_000}'")
     document = as_markdown(project)
     assert ["0000" in document, "1111" in document, "2222" in document] == [True, True, False]
 
 
-def test_hundreds_of_revisions_fit_into_a_comment(project: LintProject) -> None:
+def test_a_plan_of_hundreds_of_revisions_fits_into_a_comment(project: LintProject) -> None:
     for number in range(400):
         project.add(f"revision_{number:03}", "ALTER TABLE t RENAME COLUMN a TO b")
         path = project.path(f"revision_{number:03}")

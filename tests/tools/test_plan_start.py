@@ -1,4 +1,4 @@
-"""From where a plan starts: a revision, a git ref, or the last release."""
+"""The start of a plan: a revision, a git ref, or the last release."""
 
 import os
 import subprocess
@@ -45,14 +45,14 @@ def start(project: LintProject, *, revision: str | None = None, since: str | Non
     return find_start(project.read(), revision=revision, since=since)
 
 
-def test_without_a_word_it_starts_at_the_last_tag(repository: Repository) -> None:
+def test_without_options_a_plan_starts_at_the_last_tag(repository: Repository) -> None:
     repository.commit("r1", tag="v1")
     repository.commit("r2", tag="v2")
     repository.commit("r3")
     assert start(repository.project) == Start(("r2",), "the head at v2, the last tag")
 
 
-def test_a_tag_on_another_branch_is_no_release_of_this_one(repository: Repository) -> None:
+def test_a_tag_on_another_branch_is_not_a_release(repository: Repository) -> None:
     repository.commit("r1", tag="v1")
     repository.git("checkout", "--quiet", "-b", "other")
     repository.commit(tag="v2")
@@ -61,7 +61,7 @@ def test_a_tag_on_another_branch_is_no_release_of_this_one(repository: Repositor
     assert start(repository.project).reason == "the head at v1, the last tag"
 
 
-def test_without_a_tag_it_starts_with_an_empty_database(repository: Repository) -> None:
+def test_without_a_tag_a_plan_starts_with_an_empty_database(repository: Repository) -> None:
     repository.commit("r1")
     assert start(repository.project).heads == ()
     assert start(repository.project).reason.endswith(
@@ -69,13 +69,13 @@ def test_without_a_tag_it_starts_with_an_empty_database(repository: Repository) 
     )
 
 
-def test_outside_of_a_repository_it_starts_with_an_empty_database(tmp_path: Path) -> None:
-    found = start(LintProject(tmp_path))
-    assert found.heads == ()
-    assert "not a git repository" in found.reason
+def test_outside_a_repository_a_plan_starts_with_an_empty_database(tmp_path: Path) -> None:
+    result = start(LintProject(tmp_path))
+    assert result.heads == ()
+    assert "not a git repository" in result.reason
 
 
-def test_a_shallow_clone_says_that_its_tags_may_be_missing(repository: Repository, tmp_path: Path) -> None:
+def test_in_a_shallow_clone_the_reason_says_that_tags_may_be_missing(repository: Repository, tmp_path: Path) -> None:
     repository.commit("r1", tag="v1")
     repository.commit("r2")
     repository.git("clone", "--quiet", "--depth", "1", repository.folder.as_uri(), str(tmp_path / "clone"))
@@ -84,14 +84,14 @@ def test_a_shallow_clone_says_that_its_tags_may_be_missing(repository: Repositor
 
 
 @pytest.mark.parametrize("ref", ["v1", "main~1", "release"])
-def test_it_starts_at_the_head_of_any_commit(repository: Repository, ref: str) -> None:
+def test_a_plan_since_a_git_ref_starts_at_the_head_of_its_commit(repository: Repository, ref: str) -> None:
     repository.commit("r1", tag="v1")
     repository.git("branch", "release")
     repository.commit("r2")
     assert start(repository.project, since=ref) == Start(("r1",), f"the head at {ref}")
 
 
-def test_it_starts_at_all_heads_of_a_commit(repository: Repository) -> None:
+def test_a_plan_starts_at_all_heads_of_a_commit(repository: Repository) -> None:
     repository.commit("r1")
     repository.project.add("r2", "SELECT 1", down="r1")
     repository.project.add("r3", "SELECT 1", down="r1")
@@ -99,7 +99,7 @@ def test_it_starts_at_all_heads_of_a_commit(repository: Repository) -> None:
     assert start(repository.project).heads == ("r2", "r3")
 
 
-def test_the_work_tree_stays_as_it_is(repository: Repository) -> None:
+def test_reading_a_commit_does_not_change_the_work_tree(repository: Repository) -> None:
     repository.commit("r1", tag="v1")
     repository.project.add("r2", "SELECT 1")
     before = {path: path.read_bytes() for path in repository.project.folder.rglob("*.py")}
@@ -107,7 +107,7 @@ def test_the_work_tree_stays_as_it_is(repository: Repository) -> None:
     assert {path: path.read_bytes() for path in repository.project.folder.rglob("*.py")} == before
 
 
-def test_a_project_may_be_deep_in_its_repository(tmp_path: Path) -> None:
+def test_a_project_may_be_in_a_subfolder_of_its_repository(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository", below="services/the database")
     repository.commit("r1", tag="v1")
     repository.commit("r2")
@@ -137,20 +137,20 @@ def test_revisions_may_be_in_several_folders(repository: Repository) -> None:
     assert start(repository.project).heads == ("r2",)
 
 
-def test_modules_of_the_project_are_found_by_the_revisions_of_then(repository: Repository) -> None:
+def test_revisions_of_a_commit_import_the_modules_of_that_commit(repository: Repository) -> None:
     ini = repository.project.ini
     ini.write_text(ini.read_text().replace("[alembic]\n", "[alembic]\nprepend_sys_path = %(here)s/src\n"))
     (repository.folder / "src").mkdir()
-    (repository.folder / "src/names_of_then.py").write_text("TABLE = 't'\n")
-    repository.project.add("r1", body="import names_of_then")
+    (repository.folder / "src/tables_of_the_project.py").write_text("TABLE = 't'\n")
+    repository.project.add("r1", body="import tables_of_the_project")
     path = repository.project.path("r1")
-    path.write_text("import names_of_then\n" + path.read_text())
+    path.write_text("import tables_of_the_project\n" + path.read_text())
     repository.commit(tag="v1")
     repository.commit("r2")
     assert start(repository.project).heads == ("r1",)
 
 
-def test_the_scripts_of_a_package_are_those_of_the_commit(repository: Repository) -> None:
+def test_scripts_in_a_package_are_read_from_the_commit(repository: Repository) -> None:
     ini = repository.project.ini
     ini.write_text(
         ini.read_text()
@@ -181,32 +181,32 @@ def test_a_commit_without_the_project_is_an_empty_database(repository: Repositor
     assert start(repository.project) == Start((), "an empty database: there are no revisions at v1, the last tag")
 
 
-def test_a_head_that_is_gone_since_is_an_error(repository: Repository) -> None:
+def test_a_head_that_was_removed_after_the_commit_is_an_error(repository: Repository) -> None:
     repository.commit("r1", "r2", tag="v1")
     repository.project.path("r2").unlink()
     with pytest.raises(ReviewError, match="head r2 at v1, the last tag must be one of the current revisions"):
         start(repository.project)
 
 
-def test_a_ref_that_does_not_exist_is_an_error(repository: Repository) -> None:
+def test_an_unknown_git_ref_is_an_error(repository: Repository) -> None:
     repository.commit("r1")
     with pytest.raises(ReviewError, match=r"SINCE must be a commit, tag or branch of the repository \(got 'v9'\)"):
         start(repository.project, since="v9")
 
 
-def test_an_option_of_git_is_no_ref(repository: Repository, tmp_path: Path) -> None:
+def test_an_option_of_git_is_not_a_git_ref(repository: Repository, tmp_path: Path) -> None:
     repository.commit("r1")
     with pytest.raises(ReviewError, match="SINCE must be a commit"):
         start(repository.project, since=f"--output={tmp_path}/written")
     assert not (tmp_path / "written").exists()
 
 
-def test_a_ref_outside_of_a_repository_is_an_error(tmp_path: Path) -> None:
+def test_a_git_ref_outside_a_repository_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReviewError, match=r"\(got 'v1'\): not a git repository"):
         start(LintProject(tmp_path), since="v1")
 
 
-def test_it_starts_at_a_revision_or_a_part_of_its_name(tmp_path: Path) -> None:
+def test_a_plan_starts_at_a_revision_or_at_the_start_of_its_id(tmp_path: Path) -> None:
     project = LintProject(tmp_path)
     project.add("abc123", "SELECT 1")
     project.add("def456", "SELECT 1")
@@ -214,11 +214,11 @@ def test_it_starts_at_a_revision_or_a_part_of_its_name(tmp_path: Path) -> None:
     assert start(project, revision="base") == Start((), "an empty database, as requested")
 
 
-def test_a_revision_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_revision_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReviewError, match=r"FROM must be a revision of .* \(got 'abc'"):
         start(LintProject(tmp_path), revision="abc")
 
 
-def test_two_starts_are_an_error(tmp_path: Path) -> None:
+def test_a_revision_and_a_git_ref_together_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReviewError, match="must not be set together"):
         start(LintProject(tmp_path), revision="base", since="v1")

@@ -1,4 +1,4 @@
-"""The README names every command and every setting there is."""
+"""The README names every command and every setting."""
 
 import re
 from pathlib import Path
@@ -28,12 +28,12 @@ def function_variables() -> list[str]:
 
 
 @pytest.mark.parametrize("target", make_targets())
-def test_every_make_target_is_named(target: str) -> None:
+def test_the_readme_names_every_make_target(target: str) -> None:
     assert f"`make {target}`" in README
 
 
 @pytest.mark.parametrize("name", [*CONTEXT_KEYS, *function_variables(), *local_variables()])
-def test_every_setting_is_named(name: str) -> None:
+def test_the_readme_names_every_setting(name: str) -> None:
     assert f"`{name}`" in README
 
 

@@ -1,4 +1,4 @@
-"""Revisions are rendered offline whatever their env.py, as the migrator runs them with whatever env.py."""
+"""The offline rendering of revisions, with any env.py."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def rendered(project: LintProject) -> list[tuple[str, str, bool]]:
 EXPECTED = [("one", "CREATE TABLE t (id int);", True), ("two", "VACUUM t;", False)]
 
 
-def test_an_env_that_works_offline_is_run(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_env_py_that_works_offline_is_run(project: LintProject, capsys: pytest.CaptureFixture[str]) -> None:
     project.env("import sys\nprint('env.py was here', file=sys.stderr)\n" + OFFLINE_ENV)
     assert rendered(project) == EXPECTED
     assert capsys.readouterr().err == "env.py was here\n"
@@ -49,7 +49,7 @@ def test_an_env_that_works_offline_is_run(project: LintProject, capsys: pytest.C
     ],
     ids=["that needs a connection", "for another database", "that refuses", "that does nothing"],
 )
-def test_an_env_that_does_not_is_left_out_and_it_is_said(
+def test_an_env_py_that_does_not_work_offline_is_not_used_and_a_message_says_so(
     project: LintProject, capsys: pytest.CaptureFixture[str], env: str, why: str
 ) -> None:
     project.env(env)
@@ -57,15 +57,13 @@ def test_an_env_that_does_not_is_left_out_and_it_is_said(
     assert capsys.readouterr().err == f"env.py is not used, because it cannot write SQL offline: {why}\n"
 
 
-def test_an_env_for_several_databases_renders_each_revision_once(project: LintProject) -> None:
+def test_an_env_py_for_several_databases_renders_each_revision_once(project: LintProject) -> None:
     project.env(f"{OFFLINE_ENV}\n{OFFLINE_ENV}")
     assert rendered(project) == EXPECTED
 
 
 @pytest.mark.parametrize("env", [OFFLINE_ENV, OFFLINE_ENV.replace(", transaction_per_migration=True", "")])
-def test_a_revision_that_commits_does_not_leave_the_next_outside_of_its_transaction(
-    project: LintProject, env: str
-) -> None:
+def test_the_revision_after_a_commit_is_in_a_transaction(project: LintProject, env: str) -> None:
     project.env(env)
     project.add("three", "COMMIT", "DROP TABLE t")
     project.add("four", "CREATE TABLE u (id int)")

@@ -1,4 +1,4 @@
-"""What a newcomer sees of `make help` and `tools/setup`."""
+"""The output of `make help`, `tools/setup` and jsii."""
 
 import os
 import pty
@@ -19,7 +19,7 @@ SILENCE = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a folder where only uv is installed, by a link to that of this checkout."""
+    """Return a folder with the tools of this checkout, in which only uv is installed."""
     shutil.copytree(ROOT / "tools", tmp_path / "tools")
     (tmp_path / ".tools").symlink_to((ROOT / ".tools").resolve())
     return tmp_path
@@ -32,25 +32,29 @@ def environment(**others: str) -> dict[str, str]:
 
 
 def on_terminal(command: list[str], folder: Path, **variables: str) -> str:
-    """Return what a command writes to its standard output, which is a terminal."""
-    ours, its = pty.openpty()
-    subprocess.run(command, cwd=folder, env=environment(**variables), stdout=its, stderr=subprocess.PIPE, check=False)
-    os.close(its)
-    written = b""
+    """Return the output of a command whose standard output is a terminal."""
+    terminal, standard_output = pty.openpty()
+    subprocess.run(
+        command, cwd=folder, env=environment(**variables), stdout=standard_output, stderr=subprocess.PIPE, check=False
+    )
+    os.close(standard_output)
+    output = b""
     try:
-        while piece := os.read(ours, 4096):
-            written += piece
-    except OSError:  # Linux's way to say that the other end is closed
+        while chunk := os.read(terminal, 4096):
+            output += chunk
+    except OSError:  # Linux raises an error when the other end is closed
         pass
-    os.close(ours)
-    return written.decode()
+    os.close(terminal)
+    return output.decode()
 
 
 SETUP, HELP = ["tools/setup", "python"], ["make", "--file", str(ROOT / "Makefile"), "help"]
 
 
 @pytest.mark.parametrize("command", [SETUP, HELP], ids=["tools/setup", "make help"])
-def test_colours_are_for_terminals_and_not_against_the_users_wish(checkout: Path, command: list[str]) -> None:
+def test_colours_are_written_to_terminals_only_and_not_if_the_user_disables_them(
+    checkout: Path, command: list[str]
+) -> None:
     piped = subprocess.run(command, cwd=checkout, env=environment(), capture_output=True, text=True, check=False).stdout
     assert piped
     assert "\x1b" not in piped
@@ -59,30 +63,30 @@ def test_colours_are_for_terminals_and_not_against_the_users_wish(checkout: Path
     assert "\x1b" not in on_terminal(command, checkout, TERM="dumb")
 
 
-def test_without_python_3_13_and_without_a_network_setup_says_what_to_install(checkout: Path) -> None:
-    done = subprocess.run(SETUP, cwd=checkout, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "tools/setup: Python 3.13 is not installed, and uv could not download it" in done.stderr
-    assert "pyenv install 3.13" in done.stderr
+def test_without_python_3_13_and_without_a_network_the_error_of_setup_names_the_remedy(checkout: Path) -> None:
+    process = subprocess.run(SETUP, cwd=checkout, env=environment(), capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert "tools/setup: Python 3.13 is not installed, and uv could not download it" in process.stderr
+    assert "pyenv install 3.13" in process.stderr
     assert not (checkout / ".venv/.complete").exists()
 
 
-def test_an_old_node_is_refused_with_the_versions_to_install(checkout: Path) -> None:
+def test_an_old_version_of_node_is_rejected_with_the_versions_to_install(checkout: Path) -> None:
     (checkout / "bin").mkdir()
     node = checkout / "bin" / "node"
     node.write_text("#!/bin/sh\necho v18.20.8\n")
     node.chmod(0o755)
     path = f"{checkout / 'bin'}:{os.environ['PATH']}"
     command = ["tools/setup", "node"]
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=checkout, env=environment(PATH=path), capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert "Node must be version 20 or later (got v18.20.8): install Node 24 or 22" in done.stderr
+    assert process.returncode == 1
+    assert "Node must be version 20 or later (got v18.20.8): install Node 24 or 22" in process.stderr
 
 
 def jsii_on_node_20(folder: Path, silence: str) -> str:
-    """Return what jsii says when it starts on Node 20, whatever version this machine has."""
+    """Return the output of jsii when it starts on Node 20. The version is simulated."""
     preload = folder / "version.js"
     preload.write_text("Object.defineProperty(process, 'version', {value: 'v20.20.2'})")
     command = ["node", "--require", str(preload), str(JSII)]

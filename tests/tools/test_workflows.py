@@ -1,4 +1,4 @@
-"""The workflows on GitHub: they call what there is, and give nothing away."""
+"""The workflows on GitHub: their make targets exist, and they give no rights to code of a pull request."""
 
 import re
 from collections.abc import Iterator
@@ -34,11 +34,11 @@ def scripts(workflow: Workflow) -> list[str]:
     return [step["run"] for step in steps(workflow) if "run" in step]
 
 
-def test_there_are_workflows() -> None:
+def test_the_repository_has_workflows() -> None:
     assert [path.name for path in WORKFLOWS] == ["ci.yml"]
 
 
-def test_every_make_target_that_is_called_exists(workflow: Workflow) -> None:
+def test_every_make_target_of_a_workflow_exists(workflow: Workflow) -> None:
     called = [word for script in scripts(workflow) for word in re.findall(r"\bmake (?:--\w+ )*([a-z-]+)", script)]
     assert called
     assert set(called) <= TARGETS
@@ -49,21 +49,21 @@ def test_every_ci_runs_the_gate_of_contributors(workflow: Workflow) -> None:
     assert "make pr" in (ROOT / ".ci/run").read_text().splitlines()
 
 
-def test_no_script_holds_an_expression(workflow: Workflow) -> None:
+def test_no_script_contains_an_expression(workflow: Workflow) -> None:
     assert [script for script in scripts(workflow) if "${{" in script] == []
 
 
-def test_no_environment_holds_text_that_somebody_chose(workflow: Workflow) -> None:
+def test_environments_contain_trusted_expressions_only(workflow: Workflow) -> None:
     values = [str(value) for step in steps(workflow) for value in step.get("env", {}).values()]
-    found = {name for value in values for name in re.findall(r"\$\{\{\s*(.+?)\s*\}\}", value)}
-    assert found <= TRUSTED
+    expressions = {name for value in values for name in re.findall(r"\$\{\{\s*(.+?)\s*\}\}", value)}
+    assert expressions <= TRUSTED
 
 
-def test_a_workflow_may_do_nothing_by_itself(workflow: Workflow) -> None:
+def test_a_workflow_has_no_permissions_outside_its_jobs(workflow: Workflow) -> None:
     assert workflow["permissions"] == {}
 
 
-def test_a_job_that_may_write_runs_no_code_of_the_pull_request(workflow: Workflow) -> None:
+def test_a_job_with_write_permission_runs_no_code_of_the_pull_request(workflow: Workflow) -> None:
     for job in workflow["jobs"].values():
         if "write" in job["permissions"].values():
             assert job["permissions"] == {"pull-requests": "write"}
@@ -72,13 +72,13 @@ def test_a_job_that_may_write_runs_no_code_of_the_pull_request(workflow: Workflo
             assert job["permissions"] == {"contents": "read"}
 
 
-def test_no_job_runs_with_secrets_on_code_of_a_fork(workflow: Workflow) -> None:
+def test_no_job_runs_code_of_a_fork_with_secrets(workflow: Workflow) -> None:
     triggers = workflow[True]  # YAML 1.1 reads `on` as a boolean
     assert set(triggers) == {"pull_request", "push"}
     assert "secrets." not in str(workflow)
 
 
-def test_a_checkout_leaves_no_token_behind(workflow: Workflow) -> None:
+def test_a_checkout_does_not_keep_the_token(workflow: Workflow) -> None:
     checkouts = [step for step in steps(workflow) if "checkout" in step.get("uses", "")]
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
@@ -90,16 +90,16 @@ def test_every_action_is_pinned_to_a_commit(workflow: Workflow) -> None:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"])
 
 
-def test_every_job_ends(workflow: Workflow) -> None:
+def test_every_job_has_a_timeout(workflow: Workflow) -> None:
     assert all(job["timeout-minutes"] <= 30 for job in workflow["jobs"].values())
 
 
-def test_the_comment_is_found_by_the_first_line_of_the_plan(workflow: Workflow) -> None:
+def test_the_workflow_searches_its_comment_by_the_first_line_of_the_plan(workflow: Workflow) -> None:
     markers = [step["env"]["MARKER"] for step in steps(workflow) if "MARKER" in step.get("env", {})]
     assert markers == [markdown.MARKER]
 
 
-def test_the_plan_is_written_after_setup_has_said_its_part(workflow: Workflow) -> None:
+def test_setup_runs_before_the_plan_is_written_to_its_file(workflow: Workflow) -> None:
     run = [step["run"] for step in workflow["jobs"]["plan"]["steps"] if "run" in step]
     assert run[0] == "make setup"
     assert "make --silent plan > plan.md" in run[1]

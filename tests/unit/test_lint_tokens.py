@@ -1,4 +1,4 @@
-"""SQL cut into statements and words."""
+"""The division of SQL into statements and words."""
 
 import pytest
 
@@ -20,12 +20,14 @@ from review import tokens
         ("SELECT 'never closed; SELECT 2", ["SELECT 'never closed; SELECT 2"]),
     ],
 )
-def test_statements_end_at_semicolons_that_are_in_nothing_else(sql: str, statements: list[str] | None) -> None:
+def test_statements_end_at_semicolons_outside_strings_comments_and_bodies(
+    sql: str, statements: list[str] | None
+) -> None:
     expected = statements if statements is not None else [sql.removesuffix("; SELECT 3"), "SELECT 3"]
     assert tokens.statements(sql) == expected
 
 
-def test_words_are_in_lower_case_and_strings_are_none() -> None:
+def test_words_are_in_lower_case_and_strings_have_a_placeholder() -> None:
     sql = "INSERT INTO \"T\" -- VALUES\nVALUES (N'on conflict', 1.5, U&'x', $$ a $$)"
     string = tokens.STRING
     assert tokens.words(sql) == [
@@ -33,5 +35,5 @@ def test_words_are_in_lower_case_and_strings_are_none() -> None:
     ]  # fmt: skip
 
 
-def test_bodies_are_what_stands_between_dollars() -> None:
+def test_bodies_are_the_dollar_quoted_strings() -> None:
     assert tokens.bodies("DO $a$ one $a$; SELECT $$two$$, '$$no$$'") == [" one ", "two"]
