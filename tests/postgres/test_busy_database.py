@@ -52,7 +52,7 @@ def project(tmp_path: Path, run: Upgrade) -> Project:
 @contextmanager
 def held(cluster: Cluster, seconds: float) -> Iterator[None]:
     """Hold a transaction that has read the table, until `seconds` after another session waits for its lock."""
-    waits = "SELECT FROM pg_locks WHERE relation = 't'::regclass AND NOT granted"
+    waits = "SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND NOT granted"
     with closing(cluster.connect_with_token("querier")) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT * FROM t")
 
