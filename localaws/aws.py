@@ -173,7 +173,11 @@ class LocalAws:
         """Return the log lines of a function, oldest first."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=function)
         group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
-        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        logs = self.client("logs")
+        try:
+            pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName=group))
+        except logs.exceptions.ResourceNotFoundException:
+            return []  # the group is created with the first line
         return [event["message"] for page in pages for event in page["events"]]
 
     def _with_administrator(self) -> Self:

@@ -1,7 +1,7 @@
 """Objects that a role may create in order to have its code executed by a session with more rights.
 
-The code of each object calls `public.payload` with the name of the object. The payload notes the call in a sequence,
-which no rollback undoes, and tries to grant a role to the migrator.
+The code of each object calls `public.payload` with the name of the object. The payload counts the call in a sequence,
+which a rollback does not reset, and tries to grant a role to the migrator.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ BEGIN
     RETURN true;
 END $$
 """
-DEFAULT_PATH = "public"  # after pg_catalog, as always where it is not named
+DEFAULT_PATH = "public"  # after pg_catalog, which is first if the path does not name it
 PUBLIC_FIRST = "public, pg_catalog"
 
 
 @dataclass(frozen=True)
 class Plant:
-    """An object, and a statement of the master that executes its code where `path` is searched.
+    """An object, and a statement of the master that executes its code with the search path `path`.
 
-    Without `probe` the object cannot be executed by another session, or has no code.
+    Without `probe`, another session cannot execute the object, or the object has no code.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Plant:
 
 
 def _function(name: str, signature: str, result: str = "bool", *, call: str) -> Plant:
-    """Return a function that fits the call better than PostgreSQL's own function, which is found first otherwise."""
+    """Return a function whose argument types fit the call better than those of PostgreSQL's function."""
     value = f"NULL::pg_catalog.{result}" if result != "void" else ""
     body = f"BEGIN PERFORM public.payload(''{name}''); RETURN {value}; END"
     statement = f"CREATE FUNCTION {signature} RETURNS pg_catalog.{result} LANGUAGE plpgsql AS '{body}'"
@@ -44,7 +44,7 @@ def _function(name: str, signature: str, result: str = "bool", *, call: str) -> 
 
 
 def _same_function(name: str, signature: str, result: str, *, call: str) -> Plant:
-    """Return a function with the arguments of PostgreSQL's own."""
+    """Return a function with the arguments of PostgreSQL's function."""
     return Plant(name, _function(name, signature, result, call=call).statements, call, PUBLIC_FIRST)
 
 
@@ -174,7 +174,7 @@ PLANTS = (
     Plant("setting", (f"ALTER ROLE CURRENT_USER SET search_path = {PUBLIC_FIRST}",)),
 )
 
-# What would reach the sessions of other roles, and is refused to a role that has neither CREATEROLE nor the database.
+# These statements would affect sessions of other roles. They need CREATEROLE or the ownership of the database.
 REFUSED = (
     "CREATE EVENT TRIGGER planted ON ddl_command_end EXECUTE FUNCTION public.trigger()",
     "CREATE FUNCTION pg_catalog.planted() RETURNS bool LANGUAGE sql AS 'SELECT true'",

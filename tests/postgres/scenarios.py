@@ -1,4 +1,4 @@
-"""What belongs to each recipe besides its revisions: what the application does, and what is there in the end."""
+"""The scenario of each recipe: the statements of the application, and the schema after the last deployment."""
 
 from dataclasses import dataclass, field
 
@@ -28,10 +28,10 @@ RENAMED = Code(
 
 @dataclass(frozen=True)
 class Scenario:
-    """`codes`: the application before the first deployment, then that of each.
+    """The application during a recipe, and the expected result.
 
-    In the end: `has` are lines of the schema, `wrong` is true of rows that are not as they should be, and `columns`
-    says where to find what was written.
+    `codes` are the application before the first deployment and after each deployment. After the last one, `has` are
+    lines of the schema, `wrong` is a condition that no row fulfils, and `columns` are those of the written values.
     """
 
     codes: tuple[Code, ...] = (OLD, OLD)
@@ -65,7 +65,7 @@ SCENARIOS = {
 
 @dataclass(frozen=True)
 class Naive:
-    """A revision that many would write; `waits`: for which part of it somebody waits, at least."""
+    """A revision in the naive form. `waits` is the part of its time for which the application waits at least."""
 
     body: str
     rewrites: bool = False
@@ -98,7 +98,7 @@ op.execute("UPDATE parcels SET city = split_part(address, ', ', 2)")""",
     ),
 }
 
-# The first call makes parcels 1 to `rows`, the next one those up to its `rows`.
+# Each execution adds parcels up to the number `rows`.
 FILL = """
 INSERT INTO depots SELECT n, 'Depot ' || n FROM generate_series(1, 20) n ON CONFLICT DO NOTHING;
 INSERT INTO parcels (recipient, address, weight, depot_id)
@@ -107,7 +107,7 @@ SELECT 'Recipient ' || n || ' ', n || ' Main Street, City ' || n % 500 || ', ' |
 FROM generate_series((SELECT count(*) FROM parcels) + 1, {rows}) n
 """
 
-# A line for each thing there is.
+# A line for each column, constraint, index, trigger, function, type and table.
 SCHEMA = """
 SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
                  'DEFAULT ' || pg_get_expr(adbin, adrelid)) AS line

@@ -87,13 +87,18 @@ class Cluster:
         """Run statements as the superuser of the server and return the rows of the last one."""
         return self.postgres.admin(sql)
 
+    def dump(self, *options: str) -> str:
+        """Return the output of pg_dump for the database."""
+        server = self.postgres
+        address = f"host={server.host} port={server.port} dbname={SETTINGS.database} sslmode=require"
+        login = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
+        program = [str(find_programs(DEFAULT_VERSION) / "pg_dump"), *options, address]
+        return subprocess.run(program, env=login, capture_output=True, text=True, check=True).stdout
+
     def dump_schema(self) -> str:
         """Return the output of pg_dump for the schema, without the lines that differ between calls."""
-        url = f"host={self.postgres.host} port={self.postgres.port} dbname={SETTINGS.database} sslmode=require"
-        user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
-        program = [str(find_programs(DEFAULT_VERSION) / "pg_dump"), "--schema-only", url]
-        dump = subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
-        return "\n".join(line for line in dump.splitlines() if not _DIFFERS.search(line))
+        lines = self.dump("--schema-only").splitlines()
+        return "\n".join(line for line in lines if not _DIFFERS.search(line))
 
     def reset(self) -> None:
         """Create the database again, empty, and drop the roles that a test has created."""

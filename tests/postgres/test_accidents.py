@@ -187,7 +187,7 @@ def test_the_error_of_a_killed_function_names_the_revision_in_progress(project: 
     project.add("r2", body=f"op.execute('ALTER TABLE t ADD name text')\n{kill}")
     with pytest.raises(MigratorError, match=r"revision r2 was in progress when its process was killed \(SIGKILL\)"):
         deploy(project)
-    wait_until(lambda: not bootstrapped.admin("SELECT FROM pg_locks WHERE locktype = 'advisory'"))
+    wait_until(lambda: not bootstrapped.admin("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"))
     assert columns(bootstrapped) == ["id"]
 
 

@@ -19,6 +19,7 @@ from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import KEYS, Cluster
 from tests.postgres.upgrades import Upgrade, columns, run_upgrade
+from tests.waiting import wait_until
 
 LOCK_TIMEOUT_SECONDS = 0.3
 
@@ -50,13 +51,20 @@ def project(tmp_path: Path, run: Upgrade) -> Project:
 
 @contextmanager
 def held(cluster: Cluster, seconds: float) -> Iterator[None]:
-    """Hold a transaction that has read the table open for `seconds`."""
+    """Hold a transaction that has read the table, until `seconds` after another session waits for its lock."""
+    waits = "SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND NOT granted"
     with closing(cluster.connect_with_token("querier")) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT * FROM t")
-        timer = threading.Timer(seconds, holder.rollback)
-        timer.start()
-        yield
-        timer.join()
+
+        def release() -> None:
+            wait_until(lambda: bool(cluster.admin(waits)))
+            time.sleep(seconds)
+            holder.rollback()
+
+        with ThreadPoolExecutor(1) as pool:
+            released = pool.submit(release)
+            yield
+            released.result()
 
 
 @contextmanager

@@ -224,7 +224,7 @@ def test_no_sequence_of_deployments_ends_in_a_failed_rollback(
     run_state_machine_as_test(
         machine(bootstrapped, tmp_path / "project", start_over, monkeypatch, tally),
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=8,
             deadline=None,
             derandomize=True,

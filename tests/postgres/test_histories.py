@@ -8,6 +8,7 @@ from migrator.decision import Decision
 from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
 from rds_alembic.revisions.alembic_project import MANIFEST, AlembicProject
+from tests.alembic_projects import INI
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, as_migrator, columns, recorded, refusal, run_upgrade
@@ -182,7 +183,7 @@ def test_an_upgrade_continues_between_the_branches_at_which_it_stopped(run: Upgr
     assert sorted(revision for outcome in outcomes for revision in outcome.applied) == sorted(project.revisions)
 
 
-def test_several_heads_in_the_zip_are_refused_before_anything_is_applied(
+def test_several_heads_in_the_zip_are_rejected_before_a_revision_is_applied(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("a", "ALTER TABLE t ADD a int", down="r1")
@@ -193,7 +194,7 @@ def test_several_heads_in_the_zip_are_refused_before_anything_is_applied(
     assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
 
 
-def test_a_revision_that_imports_what_is_not_in_the_zip_is_refused_before_anything_is_applied(
+def test_a_revision_that_imports_a_package_outside_of_the_zip_is_rejected_before_a_revision_is_applied(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     project.add("r2")
@@ -214,23 +215,16 @@ path_separator = {name}
 recursive_version_locations = true
 prepend_sys_path = .
 
-[loggers]
-keys = root
-[handlers]
-keys =
-[formatters]
-keys =
-[logger_root]
-handlers =
 """
 
 
 @pytest.mark.parametrize(("name", "separator"), [("os", ":"), ("space", " "), ("newline", "\n  ")])
-def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
+def test_relative_folders_are_read_relative_to_alembic_ini(
     bootstrapped: Cluster, project: Project, monkeypatch: pytest.MonkeyPatch, name: str, separator: str
 ) -> None:
     project.add("r2", "ALTER TABLE t ADD name text")
-    (project.folder / "alembic.ini").write_text(RELATIVE_FOLDERS.format(name=name, separator=separator))
+    folders = RELATIVE_FOLDERS.format(name=name, separator=separator)
+    project.ini.write_text(folders + INI[INI.index("[loggers]") :])
     scripts = project.folder / "scripts"
     for revision, folder in (("r1", "one"), ("r2", "two/below")):
         (scripts / folder).mkdir(parents=True)
@@ -243,7 +237,7 @@ def test_folders_that_count_from_alembic_ini_are_found_from_anywhere(
     assert run_upgrade(as_migrator(bootstrapped), project.folder, request).applied == ("r1", "r2")
 
 
-# What revisions do on their connection, as well-known projects have it
+# Statements of revisions on their connection, as in public projects
 
 
 @pytest.mark.parametrize(
@@ -274,12 +268,12 @@ def test_a_revision_may_read_a_table_through_a_cursor_on_the_server(
 ) -> None:
     project.add("r2", "INSERT INTO t SELECT generate_series(1, 10)")
     read = "op.get_bind().execute(sa.text('SELECT id FROM t'), execution_options={'yield_per': 3})"
-    project.add("r3", body=f"for (found,) in {read}.all():\n    op.execute(f'INSERT INTO t VALUES ({{found + 10}})')")
+    project.add("r3", body=f"for (id_,) in {read}.all():\n    op.execute(f'INSERT INTO t VALUES ({{id_ + 10}})')")
     run(project)
     assert bootstrapped.admin("SELECT count(*), max(id) FROM t") == [(20, 20)]
 
 
-def test_an_enum_type_that_several_revisions_name_is_made_by_the_first(
+def test_an_enum_type_of_several_revisions_is_created_by_the_first(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
     for number in (2, 3):

@@ -1,12 +1,9 @@
 """Settings of a session: they end with their revision, and do not prevent the record of the revision."""
 
-import subprocess
-
 import pytest
 
-from localaws.postgres import DEFAULT_VERSION, find_programs
 from tests.postgres.projects import Project
-from tests.postgres.servers import SETTINGS, Cluster
+from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, columns, recorded, refusal
 
 # A setting that a revision leaves on its session, and its value in the next revision.
@@ -80,13 +77,6 @@ def test_a_revision_is_recorded_after_any_setting(
 # pg_dump
 
 
-def dump(cluster: Cluster, *options: str) -> str:
-    url = f"host={cluster.postgres.host} port={cluster.postgres.port} dbname={SETTINGS.database} sslmode=require"
-    user = {"PGUSER": SETTINGS.master_username, "PGPASSWORD": SETTINGS.master_password}
-    program = [str(find_programs(DEFAULT_VERSION) / "pg_dump"), *options, url]
-    return subprocess.run(program, env=user, capture_output=True, text=True, check=True).stdout
-
-
 def test_the_output_of_pg_dump_is_a_first_revision_or_the_error_says_what_to_change(
     run: Upgrade, project: Project, bootstrapped: Cluster, subtests: pytest.Subtests
 ) -> None:
@@ -96,8 +86,8 @@ def test_the_output_of_pg_dump_is_a_first_revision_or_the_error_says_what_to_cha
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT SELECT ON t TO querier"
     )
     everything = ("--exclude-table=alembic_version", "--schema-only", "--no-owner", "--no-privileges")
-    dumps = {options: dump(bootstrapped, *options) for options in (everything, everything[1:], everything[:1])}
-    owned = dump(bootstrapped, *everything[:2])
+    dumps = {options: bootstrapped.dump(*options) for options in (everything, everything[1:], everything[:1])}
+    owned = bootstrapped.dump(*everything[:2])
     bootstrapped.admin("DROP TABLE t, alembic_version; DROP FUNCTION f")
 
     def first_revision(sql: str) -> None:

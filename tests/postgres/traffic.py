@@ -1,4 +1,4 @@
-"""An application that reads and writes `parcels` all the time, and what revisions do to the table meanwhile."""
+"""An application that reads and writes `parcels` continuously, and the locks that revisions hold on the table."""
 
 import random
 import re
@@ -31,7 +31,7 @@ HOLD_UP_WRITERS = LOCKS[LOCKS.index("SHARE") :]
 
 @dataclass(frozen=True)
 class Code:
-    """One version of the application: what it says to the database."""
+    """One version of the application: its statements."""
 
     insert: str = """
         INSERT INTO parcels (recipient, address, weight, depot_id)
@@ -44,9 +44,9 @@ class Code:
 
 @dataclass
 class Traffic:
-    """What happened so far; `codes` take turns, and may be changed meanwhile.
+    """The statements that the application has executed. Each of the `codes`, which may change, executes one in turn.
 
-    `written`: what was written last, by row and column; nobody else is to have changed it. Times are in seconds.
+    `written` are the last values that the application has written, by row and column. Durations are in seconds.
     """
 
     rows: int
@@ -62,7 +62,7 @@ class Traffic:
             assert cursor.fetchone()
 
     def write(self, cursor: Cursor, dice: random.Random) -> None:
-        """Add a row and change two that were there, with each code."""
+        """Add a row and change two existing rows, with each code."""
         for code in self.codes:
             words: dict[str, object] = {"recipient": f"{_name(dice)} ", "address": f"Road {_name(dice)}, {_name(dice)}"}
             new = {**words, "weight": dice.randint(1, 9999)}
@@ -89,8 +89,8 @@ class Traffic:
 
 @contextmanager
 def traffic(cluster: Cluster, rows: int, *codes: Code) -> Iterator[Traffic]:
-    """Read and write by key as the querier, while the block runs; raises what the application met."""
-    seen = Traffic(rows, codes)
+    """Read and write by key as the querier while the block runs; raise the errors of the application."""
+    application = Traffic(rows, codes)
     stop = threading.Event()
 
     def loop(work: Callable[[Cursor, random.Random], None]) -> None:
@@ -101,18 +101,18 @@ def traffic(cluster: Cluster, rows: int, *codes: Code) -> Iterator[Traffic]:
                 work(cursor, dice)
 
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(loop, work) for work in (seen.read, seen.write)]
+        running = [pool.submit(loop, work) for work in (application.read, application.write)]
         try:
-            _wait_for(seen, running)
-            yield seen
+            _wait_for(application, running)
+            yield application
         finally:
             stop.set()
             for thread in running:
                 thread.result()
 
 
-def _wait_for(seen: Traffic, running: list[Future[None]]) -> None:
-    while not (seen.reads and seen.writes) and not any(thread.done() for thread in running):
+def _wait_for(application: Traffic, running: list[Future[None]]) -> None:
+    while not (application.reads and application.writes) and not any(thread.done() for thread in running):
         time.sleep(0.001)
 
 
@@ -129,7 +129,7 @@ def _name(dice: random.Random) -> str:
 
 @dataclass
 class Held:
-    """What a revision's transaction held on `parcels` when it was committed, and how many rows it had touched."""
+    """The strongest lock of a transaction on `parcels` at its commit, and the number of rows that it has accessed."""
 
     lock: str
     rows: int
@@ -141,8 +141,8 @@ class Held:
 
 @contextmanager
 def watched() -> Iterator[dict[str, Held]]:
-    """Look into each transaction of Alembic's before it is committed; by revision."""
-    seen: dict[str, Held] = {}
+    """Record the lock and the rows of each transaction before its commit, by revision."""
+    held: dict[str, Held] = {}
     before: dict[sa.Connection, int] = {}
 
     def begin(connection: sa.Connection) -> None:
@@ -152,12 +152,12 @@ def watched() -> Iterator[dict[str, Held]]:
         rows = _rows_touched(connection) - before.get(connection, 0)
         if locks := [lock for (lock,) in _ask(connection, _LOCKS_HELD)]:
             ((revision,),) = _ask(connection, "SELECT version_num FROM alembic_version")
-            seen[str(revision)] = Held(max(map(_words, locks), key=LOCKS.index), rows)
+            held[str(revision)] = Held(max(map(_words, locks), key=LOCKS.index), rows)
 
     sa.event.listen(sa.Engine, "begin", begin)
     sa.event.listen(sa.Engine, "commit", commit)
     try:
-        yield seen
+        yield held
     finally:
         sa.event.remove(sa.Engine, "begin", begin)
         sa.event.remove(sa.Engine, "commit", commit)
@@ -166,7 +166,7 @@ def watched() -> Iterator[dict[str, Held]]:
 _LOCKS_HELD = """
 SELECT mode FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND relation = to_regclass('parcels')
 """
-# These include what was not reported yet of the transactions before.
+# The view includes statistics of earlier transactions that are not reported yet.
 _ROWS_TOUCHED = """
 SELECT coalesce(sum(seq_tup_read + idx_tup_fetch + n_tup_ins + n_tup_upd + n_tup_del), 0)
 FROM pg_stat_xact_user_tables WHERE relname = 'parcels'
@@ -185,5 +185,5 @@ def _ask(connection: sa.Connection, sql: str) -> list[tuple[object, ...]]:
 
 
 def _words(mode: object) -> str:
-    """From AccessExclusiveLock to ACCESS EXCLUSIVE."""
+    """Return the words of a lock mode: ACCESS EXCLUSIVE for AccessExclusiveLock."""
     return " ".join(re.findall("[A-Z][a-z]+", str(mode).removesuffix("Lock"))).upper()

@@ -1,8 +1,8 @@
-"""Synthesizes variants of the app in one process, since starting one costs more than a synthesis.
+"""The variants of the app, synthesized in one process, because its start takes longer than a synthesis.
 
 `python -m tests.e2e.apps.variants FOLDER` reads {name: {"context": {…}, "change": a name in CHANGES or null,
-"database": its name or null}} from FOLDER/variants.json, leaves an assembly FOLDER/NAME for each, and prints NAME when
-it is there.
+"database": its name or null}} from FOLDER/variants.json. It writes an assembly FOLDER/NAME for each variant, and then
+prints NAME.
 """
 
 import json
@@ -21,11 +21,11 @@ from infra.stack import PrivateDatabaseStack
 from rds_alembic import AlembicUpgrade
 
 CHECKOUT = Path(__file__).parents[3]
-# Of these the migrator keeps 15 for its reserve, and begins no further revision with less than 30 left: so none
-# begins after a revision that took more than a second.
+# The migrator reserves 15 of these seconds, and does not start a further revision with less than 30 s left: after a
+# revision that takes more than a second, the next revision is left for the next invocation.
 SHORT_TIMEOUT_SECONDS = 46
-# Refused logins are retried for two minutes, if the function has them.
-IMPATIENT_TIMEOUT_SECONDS = 17
+# Rejected logins are retried for two minutes, or until the end of the function's time.
+REJECTED_LOGIN_TIMEOUT_SECONDS = 17
 
 type Change = Callable[[PrivateDatabaseStack], None]
 
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
 
 
 def synthesize(output: Path, context: Mapping[str, str], change: Change | None, database: str | None) -> None:
-    """Do what app.py does under the CLI, with a change to the stack, or with another name of the database."""
+    """Synthesize the stack as app.py does, with a change of it or with another name of the database."""
     flags: dict[str, Any] = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     app = App(context={**flags, **context}, outdir=str(output))
     chosen = settings.parse(context, region=os.environ["CDK_DEFAULT_REGION"])
@@ -51,19 +51,19 @@ def synthesize(output: Path, context: Mapping[str, str], change: Change | None, 
 
 
 def forget_grant(stack: PrivateDatabaseStack) -> None:
-    """Take `rds-db:connect` from the migrator: what a forgotten `grant_connect` would deploy."""
+    """Remove `rds-db:connect` from the policy of the migrator, as without `grant_connect`."""
     function = upgrade(stack).migrator.function
     [policy] = [child for child in function.node.find_all() if isinstance(child, aws_iam.CfnPolicy)]
     document = stack.resolve(policy.policy_document)
     kept = [statement for statement in document["Statement"] if statement["Action"] != "rds-db:connect"]
     if len(kept) == len(document["Statement"]):
-        raise AssertionError("the migrator's policy has no rds-db:connect to take away")
+        raise AssertionError("the policy of the migrator must contain rds-db:connect")
     policy.policy_document = {**document, "Statement": kept}
-    set_timeout(function, IMPATIENT_TIMEOUT_SECONDS)
+    set_timeout(function, REJECTED_LOGIN_TIMEOUT_SECONDS)
 
 
 def fail_after_upgrade(stack: PrivateDatabaseStack) -> None:
-    """Add a resource that comes after the upgrade, and that Lambda refuses: no function has such an alias."""
+    """Add a resource that Lambda rejects after the upgrade: the function has no such alias."""
     refused = lambda_.CfnEventInvokeConfig(
         stack, "Refused", function_name=upgrade(stack).migrator.function.function_name, qualifier="no-such-alias"
     )
@@ -71,7 +71,7 @@ def fail_after_upgrade(stack: PrivateDatabaseStack) -> None:
 
 
 def shorten_invocations(stack: PrivateDatabaseStack) -> None:
-    """Give the migrator little time, so that a short chain of revisions takes several invocations; tell how many."""
+    """Shorten the timeout of the migrator, so that two revisions take two invocations, and output their number."""
     set_timeout(upgrade(stack).migrator.function, SHORT_TIMEOUT_SECONDS)
     CfnOutput(stack, "Invocations", value=upgrade(stack).resource.get_att_string("Invocations"))
 
