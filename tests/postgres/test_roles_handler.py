@@ -30,7 +30,10 @@ class FakeAws:
         self.password = password
         self.status = status
 
-    def client(self, _service: str, **_options: object) -> Self:
+    def client(self, service: str, *, config: Any) -> Self:
+        assert service in {"secretsmanager", "cloudformation"}
+        longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+        assert longest <= 20, "an API that does not answer must be reported before the function is killed"
         return self
 
     def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's spelling
