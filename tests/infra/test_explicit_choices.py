@@ -54,4 +54,4 @@ def test_the_upgrade_takes_the_revisions_of_the_chosen_project(template: Synthes
 def test_the_migrator_gets_the_chosen_lock_timeout(template: Synthesized) -> None:
     functions = template.of_type("AWS::Lambda::Function").values()
     variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
-    assert [found["LOCK_TIMEOUT_SECONDS"] for found in variables if "LOCK_TIMEOUT_SECONDS" in found] == ["0.5"]
+    assert [each["LOCK_TIMEOUT_SECONDS"] for each in variables if "LOCK_TIMEOUT_SECONDS" in each] == ["0.5"]

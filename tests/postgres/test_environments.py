@@ -66,7 +66,14 @@ def test_other_errors_of_an_env_are_reported_without_the_advice_about_the_connec
     assert refusal(run, project) == f"env.py failed before it ran the revisions: {words}"
 
 
-def test_an_error_on_a_connection_of_its_own_comes_with_the_advice(run: Upgrade, project: Project) -> None:
+def test_the_error_of_an_invalid_url_in_env_has_the_advice(run: Upgrade, project: Project) -> None:
+    project.configure(before="from sqlalchemy import create_engine\ncreate_engine('')")
+    error = refusal(run, project)
+    assert error.startswith("env.py failed before it ran the revisions: ArgumentError: ")
+    assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
+
+
+def test_an_error_on_a_connection_that_env_has_opened_has_the_advice(run: Upgrade, project: Project) -> None:
     project.configure(
         before="""
 from sqlalchemy import create_engine
