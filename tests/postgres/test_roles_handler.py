@@ -230,3 +230,9 @@ def test_the_role_setup_fails_without_password_and_token(bootstrap: Cluster, aws
     aws.password = "wrong"
     with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
         roles_handler.handler(roles_event(), Context())
+
+
+@pytest.mark.usefixtures("bootstrap", "aws")
+def test_a_deletion_does_not_depend_on_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGHOST")
+    assert roles_handler.handler(roles_event("Delete"), Context()) == {"PhysicalResourceId": "database-roles"}
