@@ -15,7 +15,7 @@ from cfnlint.api import lint  # type: ignore[import-untyped]  # the package has 
 from app import create_app
 from infra.settings import PROJECT
 from infra.stack import PrivateDatabaseStack
-from tests.infra.template import Synthesized
+from tests.infra.template import Synthesized, attribute
 
 
 def test_cdk_nag_has_no_findings_in_dev(dev_stack: PrivateDatabaseStack) -> None:
@@ -54,17 +54,20 @@ def test_all_recommended_feature_flags_are_set(tmp_path: Path) -> None:
     assert json.loads((PROJECT / "cdk.json").read_text())["context"] == recommended
 
 
-@pytest.mark.parametrize("output", ["DatabaseEndpoint", "DatabaseName", "DeadLetterQueue", "QuerierFunction"])
-def test_the_stack_outputs_the_names_of_its_resources(dev: Synthesized, output: str) -> None:
-    assert output in dev.body["Outputs"]
+def test_the_stack_outputs_the_names_of_its_resources(dev: Synthesized) -> None:
+    outputs = {name: output["Value"] for name, output in dev.body["Outputs"].items()}
+    assert outputs["DatabaseEndpoint"] == attribute(dev.id_of("AWS::RDS::DBInstance"), "Endpoint.Address")
+    assert outputs["DatabaseName"] == dev.properties("AWS::RDS::DBInstance")["DBName"]
+    assert outputs["QuerierFunction"] == {"Ref": dev.id_of("AWS::Lambda::Function", "QuerierHandler")}
+    assert outputs["DeadLetterQueue"] == {"Ref": dev.id_of("AWS::SQS::Queue")}
 
 
 def test_the_stack_outputs_the_result_of_the_upgrade(dev: Synthesized) -> None:
     upgrade = dev.id_of("Custom::AlembicUpgrade")
-    for output, attribute in {
+    for output, name in {
         "Revision": "Revision",
         "RevisionsApplied": "RevisionsApplied",
         "UpgradeSeconds": "Seconds",
         "Schema": "Schema",
     }.items():
-        assert dev.body["Outputs"][output]["Value"] == {"Fn::GetAtt": [upgrade, attribute]}
+        assert dev.body["Outputs"][output]["Value"] == attribute(upgrade, name)

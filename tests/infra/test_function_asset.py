@@ -1,5 +1,6 @@
 """The zips of the functions: the same bytes on every machine, with the needed files only."""
 
+import os
 import py_compile
 import re
 import shutil
@@ -71,8 +72,9 @@ def test_every_source_has_byte_code_that_python_does_not_compare_with_it(tmp_pat
             assert archive.read(compiled)[4:8] == unchecked_hash
 
 
-def test_dates_and_modes_in_a_zip_are_fixed(tmp_path: Path) -> None:
+def test_dates_and_modes_in_a_zip_are_fixed_and_its_contents_are_compressed(tmp_path: Path) -> None:
     with zipfile.ZipFile(build(create_asset(tmp_path)).path) as archive:
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_DEFLATED}
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
 
@@ -124,6 +126,20 @@ def test_the_zips_that_were_used_longest_ago_are_deleted(tmp_path: Path) -> None
     zips = list((tmp_path / ".build").glob(f"{asset.name}-*.zip"))
     assert len(zips) == CACHED_ZIPS
     assert last.path in zips
+
+
+def test_a_zip_in_use_is_kept_however_long_ago_it_was_built(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
+    used = build(asset)
+    for version in range(CACHED_ZIPS - 1):
+        (tmp_path / "own.pem").write_text(f"roots {version}")
+        build(asset)
+    os.utime(used.path, (0, 0))
+    (tmp_path / "own.pem").write_text("roots")
+    assert build(asset) == used
+    (tmp_path / "own.pem").write_text("newest roots")
+    build(asset)
+    assert used.path.exists()
 
 
 def test_the_import_of_a_dependency_that_is_not_in_the_lock_file_fails(tmp_path: Path) -> None:
@@ -201,7 +217,8 @@ def test_a_zip_of_the_stack_has_the_packages_that_the_runtime_does_not_have(
     of_package = {name.split("/")[1] for name in contents if name.startswith("rds_alembic/")}
     assert of_package == ({"__init__.py", "__pycache__", "autogenerate"} if function == "migrator" else set())
     assert ("alembic" in tops) == (function == "migrator")
-    assert ({"alembic.ini", "migrations/env.py"} <= set(contents)) == (function == "migrator")
+    project = {"alembic.ini", "migrations/env.py", "revisions.json"}
+    assert project & set(contents) == (project if function == "migrator" else set())
 
 
 def test_a_zip_of_the_stack_is_for_the_processor_and_the_region_of_its_function(

@@ -39,6 +39,47 @@ def test_the_functions_that_recognise_a_rollback_may_describe_only_their_own_sta
     assert dev.roles_allowed("cloudformation:DescribeStacks") == {dev.role_of(name): own_stack for name in functions}
 
 
+@pytest.mark.parametrize(
+    ("function", "actions"),
+    [
+        (
+            "RolesHandler",
+            {
+                "cloudformation:DescribeStacks",
+                "rds-db:connect",
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
+        ("UpgradeOnEvent", {"cloudformation:DescribeStacks"}),
+        ("UpgradeMigrator", {"rds-db:connect"}),
+        ("QuerierHandler", {"rds-db:connect", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}),
+        (
+            "DatabaseLogsHandler",
+            {"cloudformation:DescribeStacks", "logs:CreateLogGroup", "logs:PutRetentionPolicy"},
+        ),
+        (
+            "ProtectionHandler",
+            {
+                "cloudformation:DescribeStacks",
+                "cloudformation:UpdateTerminationProtection",
+                "rds:DescribeDBInstances",
+                "rds:ModifyDBInstance",
+            },
+        ),
+    ],
+)
+def test_a_function_may_call_these_actions_and_send_traces(prod: Synthesized, function: str, actions: set[str]) -> None:
+    role = prod.role_of(function)
+    allowed = {
+        action
+        for name, statement in prod.statements()
+        if name == role and statement["Effect"] == "Allow"
+        for action in listed(statement["Action"])
+    }
+    assert allowed == actions | {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
 def test_no_policy_has_a_wildcard_in_an_action(dev: Synthesized) -> None:
     actions = [action for _, statement in dev.statements() for action in listed(statement["Action"])]
     assert not [action for action in actions if "*" in action]
@@ -92,11 +133,25 @@ def test_no_role_of_dev_may_change_a_protection(dev: Synthesized) -> None:
 
 
 def test_only_the_retention_of_the_logs_of_the_database_may_be_set(dev: Synthesized) -> None:
-    allowed = dev.roles_allowed("logs:PutRetentionPolicy")
-    assert list(allowed) == [dev.role_of("DatabaseLogsHandler")]
+    """IAM compares some actions with the ARN of the log group, and others with the ARN that ends in `:*`."""
+    prefix = ["arn:aws:logs:eu-central-1:", {"Ref": "AWS::AccountId"}, ":log-group:/aws/rds/instance/"]
     instance = {"Ref": dev.id_of("AWS::RDS::DBInstance")}
-    (groups,) = allowed.values()
-    assert all(instance in group["Fn::Join"][1] for group in groups)
+    groups = [
+        {"Fn::Join": ["", [*prefix, instance, f"/{log}{suffix}"]]}
+        for suffix in ("", ":*")
+        for log in dev.properties("AWS::RDS::DBInstance")["EnableCloudwatchLogsExports"]
+    ]
+    for action in ("logs:PutRetentionPolicy", "logs:CreateLogGroup"):
+        ((role, resources),) = dev.roles_allowed(action).items()
+        assert role == dev.role_of("DatabaseLogsHandler")
+        assert sorted(map(str, resources)) == sorted(map(str, groups))
+
+
+def test_the_retention_of_logs_is_set_after_the_function_gets_the_permission(dev: Synthesized) -> None:
+    role = {"Ref": dev.role_of("DatabaseLogsHandler")}
+    policies = {name for name, policy in dev.of_type("AWS::IAM::Policy").items() if role in policy["Roles"]}
+    assert len(policies) == 2
+    assert policies <= dev.dependencies(dev.id_of("Custom::DatabaseLogs"))
 
 
 def test_the_scheduler_may_assume_the_role_for_this_account_only(dev: Synthesized) -> None:

@@ -66,6 +66,27 @@ def test_other_errors_of_an_env_are_reported_without_the_advice_about_the_connec
     assert refusal(run, project) == f"env.py failed before it ran the revisions: {words}"
 
 
+def test_the_error_of_an_invalid_url_in_env_has_the_advice(run: Upgrade, project: Project) -> None:
+    project.configure(before="from sqlalchemy import create_engine\ncreate_engine('')")
+    error = refusal(run, project)
+    assert error.startswith("env.py failed before it ran the revisions: ArgumentError: ")
+    assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
+
+
+def test_an_error_on_a_connection_that_env_has_opened_has_the_advice(run: Upgrade, project: Project) -> None:
+    project.configure(
+        before="""
+from sqlalchemy import create_engine
+own = create_engine("sqlite://").connect()
+own.exec_driver_sql("CREATE TABLE t (id int NOT NULL)")
+own.exec_driver_sql("INSERT INTO t VALUES (NULL)")
+"""
+    )
+    error = refusal(run, project)
+    assert error.startswith("env.py failed before it ran the revisions: IntegrityError: ")
+    assert error.endswith("env.py must use the connection in config.attributes['connection'] and commit")
+
+
 def test_an_env_that_opens_its_own_connection_is_rejected_before_it_changes_another_database(
     run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
@@ -154,6 +175,17 @@ def test_an_env_may_use_the_connection_in_its_own_way(
     assert run(project).applied == ("r1", "r2", "r3")
     assert run(project).decision is Decision.NOTHING
     assert recorded(bootstrapped) == ["r1", "r2", "r3"]
+
+
+def test_an_env_gets_the_attributes_of_the_configuration_anew_for_each_revision(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.configure(
+        before="assert set(context.config.attributes) == {'connection'}\ncontext.config.attributes['mark'] = 1"
+    )
+    project.add("r2", "ALTER TABLE t ADD name text")
+    run(project)
+    assert recorded(bootstrapped) == ["r1", "r2"]
 
 
 def test_an_env_may_close_the_connection_of_the_migrator(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:

@@ -58,3 +58,22 @@ def test_an_upgrade_continues_with_a_damaged_migration_log(
     project.add("r2", "ALTER TABLE t ADD name text")
     assert run(project).applied == ("r2",)
     assert bootstrapped.admin("SELECT version_num FROM alembic_version") == [("r2",)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE alembic_history.cancellations",
+        "ALTER TABLE alembic_history.revisions DROP COLUMN parents, DROP COLUMN code_digest",
+    ],
+)
+def test_an_upgrade_extends_the_migration_log_of_an_earlier_release(
+    run: Upgrade, project: Project, bootstrapped: Cluster, change: str
+) -> None:
+    run(project)
+    bootstrapped.admin(change)
+    project.add("r2", "ALTER TABLE t ADD name text")
+    run(project)
+    logged = "SELECT parents, length(code_digest) FROM alembic_history.revisions WHERE revision = 'r2'"
+    assert bootstrapped.admin(logged) == [(["r1"], 64)]
+    assert bootstrapped.admin("SELECT FROM alembic_history.cancellations") == []

@@ -72,6 +72,10 @@ REMOVED_LIMITS = {
     "an error that is handled": "op.execute('SET statement_timeout = 0')\nfor again in range(2):\n    try:\n"
     "        with op.get_bind().begin_nested():\n            op.execute('SELECT pg_sleep(60)')\n"
     "    except sa.exc.OperationalError:\n        if again: raise",
+    "errors that are handled on the driver's cursor": "op.execute('SET statement_timeout = 0')\n"
+    "raw = op.get_bind().connection.dbapi_connection.cursor()\nfor again in range(2):\n"
+    "    raw.execute('SAVEPOINT s')\n    try:\n        raw.execute('SELECT pg_sleep(60)')\n"
+    "    except Exception:\n        raw.execute('ROLLBACK TO SAVEPOINT s')\n        if again: raise",
 }
 
 

@@ -170,6 +170,14 @@ def test_a_new_owner_gets_all_tables_and_a_rollback_returns_them(cluster: Cluste
         run(migrator, "ALTER TABLE t DROP name")
 
 
+def test_the_master_user_has_no_right_of_an_owner_after_a_change_of_the_owner(cluster: Cluster) -> None:
+    set_up_roles(cluster)
+    set_up_roles(cluster, RolesRequest("other_owner", "migrator", ("querier",)), old=REQUEST)
+    with cluster.connect_as_master() as master:
+        rights = "SELECT pg_has_role('app_owner', 'USAGE'), pg_has_role('other_owner', 'USAGE')"
+        assert run(master, rights) == [(False, False)]
+
+
 def test_the_role_of_a_migrator_may_become_a_user_and_a_migrator_again(cluster: Cluster) -> None:
     set_up_roles(cluster)
     swapped = RolesRequest("app_owner", "querier", ("migrator",))

@@ -30,7 +30,10 @@ class FakeAws:
         self.password = password
         self.status = status
 
-    def client(self, _service: str, **_options: object) -> Self:
+    def client(self, service: str, *, config: Any) -> Self:
+        assert service in {"secretsmanager", "cloudformation"}
+        longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+        assert longest <= 20, "an API that does not answer must be reported before the function is killed"
         return self
 
     def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's spelling
@@ -227,3 +230,9 @@ def test_the_role_setup_fails_without_password_and_token(bootstrap: Cluster, aws
     aws.password = "wrong"
     with pytest.raises(MigratorError, match=r"cannot log in as master user postgres at .*authentication failed"):
         roles_handler.handler(roles_event(), Context())
+
+
+@pytest.mark.usefixtures("bootstrap", "aws")
+def test_a_deletion_does_not_depend_on_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGHOST")
+    assert roles_handler.handler(roles_event("Delete"), Context()) == {"PhysicalResourceId": "database-roles"}

@@ -14,6 +14,7 @@ from rds_iam.deadline import Deadline
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, columns
+from tests.waiting import wait_until
 
 
 def heads(cluster: Cluster) -> set[str]:
@@ -29,6 +30,11 @@ def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bo
     assert bootstrapped.admin("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == [
         ("app_owner",)
     ]
+
+
+def test_an_upgrade_leaves_no_session_behind(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
+    run(project)
+    wait_until(lambda: not bootstrapped.admin("SELECT FROM pg_stat_activity WHERE usename = 'migrator'"))
 
 
 def test_a_database_at_head_is_not_changed(run: Upgrade, project: Project) -> None:
@@ -123,6 +129,17 @@ def test_after_a_rollback_the_database_is_ahead_and_the_next_deployment_continue
     assert (outcome.decision, outcome.heads, outcome.ahead) == (Decision.STAY_AHEAD, frozenset({"r2"}), ("r2",))
     newer.add("r3", "ALTER TABLE t ADD more text")
     assert run(newer, old=("r1",)).applied == ("r3",)
+
+
+def test_a_rollback_without_a_log_names_all_revisions_of_the_failed_deployment(
+    run: Upgrade, restore: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    project.add("r2", "ALTER TABLE t ADD name text")
+    project.add("r3", "ALTER TABLE t ADD size int")
+    run(project)
+    bootstrapped.admin("DROP SCHEMA alembic_history CASCADE")
+    project.remove("r2", "r3")
+    assert restore(project, old=("r1", "r2", "r3")).ahead == ("r2", "r3")
 
 
 def test_a_database_at_an_unknown_revision_is_rejected(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:

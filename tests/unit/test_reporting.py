@@ -31,6 +31,10 @@ def test_a_long_message_is_truncated_between_characters(letter: str) -> None:
     assert text.endswith("...")
 
 
+def test_a_message_of_the_longest_length_is_not_truncated() -> None:
+    assert redacted(UpgradeError("x" * MAX_BYTES), {}) == "x" * MAX_BYTES
+
+
 def test_a_failure_is_logged_with_its_traceback_counted_and_raised_as_a_migrator_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

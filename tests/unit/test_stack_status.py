@@ -1,6 +1,7 @@
 """The status of the stack decides whether an Update is a rollback. Botocore's stubber replaces CloudFormation."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -17,7 +18,14 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     client = boto3.client(
         "cloudformation", region_name="eu-central-1", aws_access_key_id="a key", aws_secret_access_key="a secret"
     )
-    monkeypatch.setattr("boto3.client", lambda _name, config: client)
+
+    def create_client(service: str, *, config: Any) -> Any:
+        assert service == "cloudformation"
+        longest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+        assert longest <= 20, "a rollback must not wait long for an API that does not answer"
+        return client
+
+    monkeypatch.setattr("boto3.client", create_client)
     with Stubber(client) as stubber:
         yield stubber
 
