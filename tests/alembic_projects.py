@@ -174,4 +174,5 @@ class AlembicProject:
 
 def _literal(value: str | tuple[str, ...] | None) -> str:
     """Write a value with the quotes that ruff format writes."""
-    return repr(value).replace("'", '"')
+    literal = repr(value)
+    return literal if '"' in literal else literal.replace("'", '"')

@@ -42,10 +42,10 @@ def test_a_function_imports_from_the_standard_library_its_zip_and_the_packages_o
     name = function(
         "import boto3, sys\ndef handler(event, context): return {'path': sys.path, 'boto3': boto3.__file__}\n"
     )
-    seen = aws.invoke(name)
-    assert not [path for path in seen["path"] if "site-packages" in path or ".venv" in path]
-    assert seen["path"][0].endswith("/task")
-    assert "/.localaws/runtime-" in seen["boto3"]
+    interpreter = aws.invoke(name)
+    assert not [path for path in interpreter["path"] if "site-packages" in path or ".venv" in path]
+    assert interpreter["path"][0].endswith("/task")
+    assert "/.localaws/runtime-" in interpreter["boto3"]
 
 
 def test_a_function_cannot_import_a_package_of_the_checkout(aws: LocalAws, function: Create) -> None:
@@ -58,14 +58,16 @@ def test_a_function_cannot_import_a_package_of_the_checkout(aws: LocalAws, funct
 def test_the_environment_of_a_function_has_the_variables_of_lambda_and_its_configuration_only(
     aws: LocalAws, function: Create
 ) -> None:
-    seen: dict[str, Any] = aws.invoke(function("import os\ndef handler(event, context): return dict(os.environ)\n"))
-    assert seen["PGUSER"] == "reporter"
-    assert seen["AWS_REGION"] == "eu-central-1"
-    assert seen["AWS_ACCESS_KEY_ID"] != aws.state.access_key
-    assert {name for name in seen if not name.startswith(("AWS_", "LAMBDA_"))} == {
+    environment: dict[str, Any] = aws.invoke(
+        function("import os\ndef handler(event, context): return dict(os.environ)\n")
+    )
+    assert environment["PGUSER"] == "reporter"
+    assert environment["AWS_REGION"] == "eu-central-1"
+    assert environment["AWS_ACCESS_KEY_ID"] != aws.state.access_key
+    assert {name for name in environment if not name.startswith(("AWS_", "LAMBDA_"))} == {
         *("PGUSER", "HOME", "LANG", "LC_CTYPE", "PATH", "TMPDIR", "TZ", "_HANDLER"),
-    } - ({"LC_CTYPE"} - seen.keys())
-    assert str(os.environ["HOME"]) not in (seen["HOME"], seen["TMPDIR"])
+    } - ({"LC_CTYPE"} - environment.keys())
+    assert str(os.environ["HOME"]) not in (environment["HOME"], environment["TMPDIR"])
 
 
 def test_an_exception_is_reported_with_its_class_and_message(aws: LocalAws, function: Create) -> None:

@@ -270,7 +270,7 @@ def test_the_functions_of_alembic_return_to_env_the_same_as_in_alembic_upgrade_h
 
 def test_the_functions_of_the_configured_context_work_in_env(run: Upgrade, project: Project) -> None:
     env = project.folder / "scripts/env.py"
-    asked = "assert context.get_context().connection is context.get_bind() is not None\n"
-    asked += "assert context.get_starting_revision_argument() is None\nwith context.begin"
-    env.write_text(env.read_text().replace("with context.begin", asked))
+    lines = "assert context.get_context().connection is context.get_bind() is not None\n"
+    lines += "assert context.get_starting_revision_argument() is None\nwith context.begin"
+    env.write_text(env.read_text().replace("with context.begin", lines))
     assert run(project).applied == ("r1",)

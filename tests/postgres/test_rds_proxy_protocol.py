@@ -121,14 +121,16 @@ def wait_until_asleep(proxy: ProxyClient, application: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(("name", "given"), LONG_NAMES.values(), ids=LONG_NAMES)
-def test_a_name_is_cut_at_63_bytes_before_the_token_is_checked(any_proxy: ProxyClient, name: str, given: str) -> None:
+@pytest.mark.parametrize(("name", "longer_name"), LONG_NAMES.values(), ids=LONG_NAMES)
+def test_a_name_is_cut_at_63_bytes_before_the_token_is_checked(
+    any_proxy: ProxyClient, name: str, longer_name: str
+) -> None:
     with iam_role(any_proxy, name):
-        with closing(any_proxy.connect(given, any_proxy.token(name))) as session:
+        with closing(any_proxy.connect(longer_name, any_proxy.token(name))) as session:
             assert query(session, "SELECT session_user") == [(name,)]
-        if given != name:
+        if longer_name != name:
             with pytest.raises(psycopg2.OperationalError, match="PAM authentication failed"):
-                any_proxy.connect(given, any_proxy.token(given))
+                any_proxy.connect(longer_name, any_proxy.token(longer_name))
 
 
 def test_a_name_cut_in_the_middle_of_a_character_does_not_match_a_role(any_proxy: ProxyClient) -> None:

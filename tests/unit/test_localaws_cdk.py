@@ -11,9 +11,9 @@ LINE = (
 
 
 def test_a_line_of_progress_is_understood() -> None:
-    found = EVENT.match(LINE)
-    assert found
-    assert found.groupdict() == {
+    match = EVENT.match(LINE)
+    assert match
+    assert match.groupdict() == {
         "done": "41",
         "total": "95",
         "status": "CREATE_COMPLETE",
@@ -23,9 +23,9 @@ def test_a_line_of_progress_is_understood() -> None:
 
 
 def test_a_line_of_progress_without_a_total_is_understood() -> None:
-    found = EVENT.match(LINE.replace("41/95", " 41"))
-    assert found
-    assert (found["done"], found["total"]) == ("41", None)
+    match = EVENT.match(LINE.replace("41/95", " 41"))
+    assert match
+    assert (match["done"], match["total"]) == ("41", None)
 
 
 def test_other_lines_are_no_progress() -> None:

@@ -1,6 +1,6 @@
-"""What `ministack.py` and `ministack_runtime.py` in `localaws/emulator/` assume of ministack's private names.
+"""The private names of ministack that `ministack.py` and `ministack_runtime.py` in `localaws/emulator/` use.
 
-No new version of ministack changes them unseen.
+A new version of ministack that changes one of them fails here.
 """
 
 import inspect
@@ -140,19 +140,19 @@ def test_the_database_record_has_what_we_read_and_change() -> None:
 
 
 def test_a_security_group_rule_of_its_own_is_added_to_the_group_and_taken_away_again() -> None:
-    made = ministack.ec2("CreateSecurityGroup", {"GroupName": "test", "GroupDescription": "test"})
-    group = network._element(made, "groupId")
+    response = ministack.ec2("CreateSecurityGroup", {"GroupName": "test", "GroupDescription": "test"})
+    group = network._element(response, "groupId")
     ingress = network.security_group_rule("Ingress")
     properties = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIp": "10.0.0.0/16"}
     rule, attributes = ingress.create("Rule", properties, "stack")
     assert attributes == {"Id": rule}
-    assert [found["FromPort"] for found in ec2._security_groups[group]["IpPermissions"]] == [5432]
+    assert [rule["FromPort"] for rule in ec2._security_groups[group]["IpPermissions"]] == [5432]
     ingress.delete(rule, properties)
     assert ec2._security_groups[group]["IpPermissions"] == []
 
 
 def test_a_rule_for_a_group_that_does_not_exist_is_refused_with_ec2s_words() -> None:
-    with pytest.raises(ValueError, match=r"InvalidGroup.NotFound Security group sg-none not found"):
+    with pytest.raises(ValueError, match=r"InvalidGroup.NotFound Security group sg-none not rule"):
         network.security_group_rule("Egress").create("Rule", {"GroupId": "sg-none", "IpProtocol": "-1"}, "stack")
 
 

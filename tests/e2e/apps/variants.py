@@ -55,10 +55,10 @@ def forget_grant(stack: PrivateDatabaseStack) -> None:
     function = upgrade(stack).migrator.function
     [policy] = [child for child in function.node.find_all() if isinstance(child, aws_iam.CfnPolicy)]
     document = stack.resolve(policy.policy_document)
-    kept = [statement for statement in document["Statement"] if statement["Action"] != "rds-db:connect"]
-    if len(kept) == len(document["Statement"]):
+    others = [statement for statement in document["Statement"] if statement["Action"] != "rds-db:connect"]
+    if len(others) == len(document["Statement"]):
         raise AssertionError("the policy of the migrator must contain rds-db:connect")
-    policy.policy_document = {**document, "Statement": kept}
+    policy.policy_document = {**document, "Statement": others}
     set_timeout(function, REJECTED_LOGIN_TIMEOUT_SECONDS)
 
 
