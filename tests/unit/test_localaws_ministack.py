@@ -152,7 +152,7 @@ def test_a_security_group_rule_of_its_own_is_added_to_the_group_and_taken_away_a
 
 
 def test_a_rule_for_a_group_that_does_not_exist_is_refused_with_ec2s_words() -> None:
-    with pytest.raises(ValueError, match=r"InvalidGroup.NotFound Security group sg-none not rule"):
+    with pytest.raises(ValueError, match=r"InvalidGroup.NotFound Security group sg-none not found"):
         network.security_group_rule("Egress").create("Rule", {"GroupId": "sg-none", "IpProtocol": "-1"}, "stack")
 
 
