@@ -14,8 +14,8 @@ from rds_alembic import RdsAlembicError, root_certificates
 
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
-    *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "lock-timeout"),
-    *("baseline", "allow-ahead", "rerun", "protection"),
+    *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
+    *("lock-timeout", "baseline", "allow-ahead", "rerun", "protection"),
 )
 DEFAULT_REGION = "eu-central-1"
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
@@ -73,7 +73,7 @@ class RoleSettings:
 class Settings:
     """The settings of one deployment. The defaults are those of the stage `dev`.
 
-    - `lock_timeout_seconds`, `baseline`, `allow_ahead`, `rerun`: see `AlembicUpgrade`
+    - `include`, `requirements`, `lock_timeout_seconds`, `baseline`, `allow_ahead`, `rerun`: see `AlembicUpgrade`
     """
 
     region: str
@@ -83,6 +83,8 @@ class Settings:
     termination_protection: bool = False
     querier_schedule: str = "cron(0 4 * * ? *)"  # daily at 04:00 UTC
     alembic_project: Path = PROJECT
+    include: tuple[Path, ...] = ()
+    requirements: Path | None = None
     lock_timeout_seconds: float = 3.0
     baseline: str = ""
     allow_ahead: str = ""
@@ -106,6 +108,8 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         architecture=ARCHITECTURES[_choice(context, "architecture", ARCHITECTURES, problems)],
         querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), problems),
         alembic_project=_alembic_project(context.get("alembic-project", "."), problems),
+        include=tuple(PROJECT / path.strip() for path in context.get("include", "").split(",") if path.strip()),
+        requirements=PROJECT / context["requirements"] if context.get("requirements") else None,
         lock_timeout_seconds=_lock_timeout(context.get("lock-timeout", "3"), problems),
         baseline=context.get("baseline", ""),
         allow_ahead=context.get("allow-ahead", ""),
@@ -163,8 +167,8 @@ def _schedule(expression: str, problems: list[str]) -> str:
 
 def _alembic_project(value: str, problems: list[str]) -> Path:
     project = PROJECT / value
-    if not (project / "alembic.ini").is_file():
-        problems.append(f"alembic-project must be a folder with an alembic.ini (got {value!r})")
+    if not any((project / name).is_file() for name in ("alembic.ini", "pyproject.toml")):
+        problems.append(f"alembic-project must be a folder with an alembic.ini or a pyproject.toml (got {value!r})")
     return project
 
 

@@ -59,6 +59,8 @@ class PrivateDatabaseStack(Stack):
             self,
             "Upgrade",
             project=settings.alembic_project,
+            include=settings.include,
+            requirements=settings.requirements,
             vpc=network.vpc,
             vpc_subnets=egress,
             database=database.instance,

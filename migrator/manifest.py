@@ -1,4 +1,4 @@
-"""Read the manifest in the function's zip: the revisions with their parents and digests, without loading their code.
+"""Read the manifest in the function's zip: the folders of the Alembic project, and the revisions without their code.
 
 The stack writes the manifest when it builds the zip (`rds_alembic.revisions.alembic_project`).
 """
@@ -11,7 +11,7 @@ from typing import Self
 
 from migrator.errors import MigratorError
 
-NAME = "revisions.json"
+NAME = ".rds-alembic.json"
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,34 @@ class RevisionFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The revisions of the deployment by id, from base to head."""
+    """The Alembic project of the deployment.
+
+    - `files`: the revisions by id, from base to head
+    - `script_location`, `version_locations`, `sys_path`: folders, relative to the one of the manifest
+    """
 
     files: Mapping[str, RevisionFile]
+    script_location: str = ""
+    version_locations: tuple[str, ...] = ()
+    sys_path: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, project: Path) -> Self:
         """Read the manifest of the project in a folder. Raises MigratorError if it is missing or malformed."""
         try:
-            entries = json.loads((project / NAME).read_text(encoding="utf-8"))
-            files = [RevisionFile(entry["revision"], tuple(entry["parents"]), entry["digest"]) for entry in entries]
+            content = json.loads((project / NAME).read_text(encoding="utf-8"))
+            files = [
+                RevisionFile(entry["revision"], tuple(entry["parents"]), entry["digest"])
+                for entry in content["revisions"]
+            ]
+            return cls(
+                {file.revision: file for file in files},
+                content["script_location"],
+                tuple(content["version_locations"]),
+                tuple(content["sys_path"]),
+            )
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise MigratorError(f"{NAME} of the function's zip cannot be read: {type(exc).__name__}: {exc}") from exc
-        return cls({file.revision: file for file in files})
 
     def ancestors(self, revisions: Iterable[str]) -> set[str]:
         """Return the given revisions and all revisions before them, as far as they are in the manifest."""

@@ -1,8 +1,11 @@
 """Read the revision files of an Alembic project: their order, their heads, and the missing ones. Runs no revision."""
 
+import os
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from traceback import extract_tb
+from typing import Any
 
 from alembic.config import CommandLine, Config
 from alembic.runtime.migration import RevisionStep, StampStep
@@ -11,16 +14,22 @@ from alembic.script import ScriptDirectory
 from migrator.database_errors import format_error
 from migrator.errors import UpgradeError
 from migrator.events import UpgradeRequest
+from migrator.manifest import Manifest
 
 _SHOWN = 5
 
 
 class RevisionScripts:
-    """The revision files and env.py of the project in a folder."""
+    """The revision files and env.py of the project in a folder. The project's modules can be imported."""
 
-    def __init__(self, project: Path) -> None:
-        self.config = _config(project)
+    def __init__(self, project: Path, manifest: Manifest) -> None:
+        self.config = _config(project, manifest)
+        # At the end, so that a module of the project never hides one of a library or of the migrator. Alembic's
+        # `prepend_sys_path` would insert the folders at the beginning.
+        folders = [str((project / folder).resolve()) for folder in manifest.sys_path]
+        path = [*sys.path, *(folder for folder in folders if folder not in sys.path)]
         self.directory = ScriptDirectory.from_config(self.config)
+        sys.path[:] = path
 
     def check_match(self, request: UpgradeRequest) -> None:
         """Raise UpgradeError if the files differ from the revisions of the request, or have several heads."""
@@ -74,8 +83,23 @@ class RevisionScripts:
             raise UpgradeError(f"the revision files in the function's zip cannot be read: {failure}") from exc
 
 
-def _config(project: Path) -> Config:
-    """Return the configuration that env.py gets as `context.config` in `alembic upgrade head`."""
-    file = str(project / "alembic.ini")
-    arguments = CommandLine(prog="alembic").parser.parse_args(["-c", file, "upgrade", "head"])
-    return Config(file, cmd_opts=arguments)
+def _config(project: Path, manifest: Manifest) -> Config:
+    """Return the configuration that env.py gets as `context.config` in `alembic upgrade head`.
+
+    The folders are those of the zip. In the user's files they can be relative to a checkout or to a package.
+    """
+    ini, toml = project / "alembic.ini", project / "pyproject.toml"
+    arguments = CommandLine(prog="alembic").parser.parse_args(["-c", str(ini), "upgrade", "head"])
+    files: dict[str, Any] = {"toml_file": toml} if toml.exists() else {}  # since Alembic 1.16
+    config = Config(str(ini) if ini.exists() else None, cmd_opts=arguments, **files)
+    folders = [str((project / folder).resolve()) for folder in manifest.version_locations]
+    config.set_main_option("script_location", _escape(str((project / manifest.script_location).resolve())))
+    for separator in ("path_separator", "version_path_separator"):  # the second before Alembic 1.16
+        config.set_main_option(separator, "os")
+    config.set_main_option("version_locations", _escape(os.pathsep.join(folders)))
+    return config
+
+
+def _escape(value: str) -> str:
+    """Return a value for a ConfigParser, which replaces `%(name)s`."""
+    return value.replace("%", "%%")

@@ -62,6 +62,6 @@ def _upgrade_locked(session: Connection, context: UpgradeContext, manifest: Mani
     from migrator.revision_runner import RevisionRunner  # noqa: PLC0415
     from migrator.revision_scripts import RevisionScripts  # noqa: PLC0415
 
-    scripts = RevisionScripts(context.project)
+    scripts = RevisionScripts(context.project, manifest)
     with RevisionRunner.open(scripts, context.connect, context.deadline) as runner:
         return LockedUpgrade(session, scripts, runner, manifest, context, progress).bring_to_head()

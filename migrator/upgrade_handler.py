@@ -64,6 +64,7 @@ def _upgrade(request: UpgradeRequest, context: LambdaContext) -> Outcome:
     invocation = context.aws_request_id
 
     def work(on_started: OnStarted) -> Outcome:
+        os.chdir(_project())  # as on a developer's machine: relative paths in revisions start here
         return upgrade(UpgradeContext(request, _project(), connect_in_time, deadline, invocation, on_started))
 
     return supervise(work, deadline)
@@ -90,7 +91,8 @@ def _rollback_deadline() -> Deadline:
 
 
 def _project() -> Path:
-    return Path(os.environ["LAMBDA_TASK_ROOT"])
+    """Return the folder of the user's files in the zip."""
+    return Path(os.environ["LAMBDA_TASK_ROOT"], "project")
 
 
 def _connect_until(deadline: Deadline, name: str) -> Connect:

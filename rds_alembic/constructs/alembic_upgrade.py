@@ -3,6 +3,7 @@
 The construct knows no application. It takes a database and the folder of an Alembic project.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -11,7 +12,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IConstruct
 
-from rds_alembic.assets.migrator import upgrade_asset
+from rds_alembic.assets.migrator import check_imports, upgrade_asset
 from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
 from rds_alembic.constructs.provider import Provider
 from rds_alembic.constructs.python_function import FunctionOptions, PythonFunction
@@ -27,7 +28,11 @@ class AlembicUpgrade(Construct):
 
     Raises RdsAlembicError for a project that cannot be deployed.
 
-    - `project`: the folder with alembic.ini
+    - `project`: the folder with alembic.ini, or with a pyproject.toml that has `[tool.alembic]`
+    - `include`: folders and modules of Python code that env.py and the revisions import, each under its own name: with
+      `src/shop`, they `import shop`; default: nothing
+    - `requirements`: a file of locked requirements with hashes, as uv and pip-tools write it. Its versions of Alembic
+      (1.13 and newer) and SQLAlchemy (2.0.31 and newer, below 2.2) replace those of the migrator; default: no file
     - `vpc`, `vpc_subnets`: the VPC and the subnets of the migrator
     - `database`, `database_name`, `db_user`, `rds_ca`: see `PostgresFunction`; `db_user` upgrades the schema
     - `lock_timeout_seconds`: the time that a revision waits for a lock on a table, with every other session behind it,
@@ -45,6 +50,8 @@ class AlembicUpgrade(Construct):
         construct_id: str,
         *,
         project: Path,
+        include: Sequence[Path] = (),
+        requirements: Path | None = None,
         vpc: ec2.IVpc,
         vpc_subnets: ec2.SubnetSelection,
         database: PostgresDatabase,
@@ -58,7 +65,7 @@ class AlembicUpgrade(Construct):
         **options: Unpack[FunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
-        alembic_project = AlembicProject.read(project)
+        alembic_project = AlembicProject.read(project, include=include)
         _check_baseline(baseline, alembic_project)
         self.migrator = PostgresFunction(
             self,
@@ -69,7 +76,7 @@ class AlembicUpgrade(Construct):
             database_name=database_name,
             db_user=db_user,
             rds_ca=rds_ca,
-            asset=upgrade_asset(alembic_project),
+            asset=upgrade_asset(alembic_project, requirements),
             handler="migrator.upgrade_handler.is_complete",
             description="Upgrades the database to the head of its Alembic revisions",
             service="migrator",
@@ -78,6 +85,7 @@ class AlembicUpgrade(Construct):
             memory_size=512,
             **options,
         )
+        check_imports(alembic_project, self.migrator.asset, self.migrator.function.architecture.name)
         on_event = PythonFunction(
             self,
             "OnEvent",
@@ -146,5 +154,5 @@ class AlembicUpgrade(Construct):
 def _check_baseline(baseline: str, project: AlembicProject) -> None:
     if baseline and baseline not in project.revisions:
         raise RdsAlembicError(
-            f"baseline must be a revision of {project.migrations} (got {baseline!r}): see .venv/bin/alembic history"
+            f"baseline must be a revision of {project.settings.folder} (got {baseline!r}): see `alembic history`"
         )

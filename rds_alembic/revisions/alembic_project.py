@@ -1,72 +1,48 @@
-"""The files of an Alembic project: which revisions they define, in which order.
+"""The files of an Alembic project: the revisions that they define, and their places in the migrator's zip."""
 
-The revisions are imported. No database is used, and env.py is not run.
-"""
-
-import configparser
 import hashlib
 import json
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
-from alembic.config import Config
-from alembic.script import Script, ScriptDirectory
-from alembic.util import to_tuple
-
 from rds_alembic.errors import RdsAlembicError
-from rds_alembic.revisions import revision_ids
-from rds_alembic.revisions.code_digest import code_digest
+from rds_alembic.revisions.alembic_settings import AlembicSettings
+from rds_alembic.revisions.revision_files import RevisionFile, read_revisions
 
-MANIFEST = "revisions.json"
-"""The path of the manifest in the migrator's zip. `migrator.manifest` reads it."""
+ZIP_FOLDER = "project"
+"""The folder of the user's files in the zip, so that their names cannot collide with those of libraries."""
+MANIFEST = ".rds-alembic.json"
+"""The name of the manifest in that folder. `migrator.manifest` reads it."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class RevisionFile:
-    """The id of a revision, its parents (`down_revision` and `depends_on`), and the digest of its code."""
-
-    revision: str
-    parents: tuple[str, ...]
-    digest: str
+_SKIPPED_FOLDERS = ("__pycache__", "node_modules")
+# Alembic's template and notes, and the digests of `make freeze`: an upgrade does not read them.
+_SKIPPED_FILES = ("README", "README.md", "script.py.mako", "versions.lock")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlembicProject:
     """The files of an Alembic project.
 
-    - `ini`: alembic.ini
-    - `migrations`: the folder of `script_location`
+    - `settings`: the folders that Alembic uses
+    - `include`: folders and modules of Python code that env.py and the revisions import
     - `revision_files`: the revisions, from base to head
     """
 
-    ini: Path
-    migrations: Path
+    settings: AlembicSettings
+    include: tuple[Path, ...]
     revision_files: tuple[RevisionFile, ...]
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read the project in a folder.
+    def read(cls, folder: Path, *, include: Sequence[Path] = ()) -> Self:
+        """Read the project in a folder. No code of the project is run.
 
         Raises RdsAlembicError if `alembic upgrade head` would fail or reach several heads.
         """
-        ini = folder.resolve() / "alembic.ini"
-        if not ini.is_file():
-            raise RdsAlembicError(f"alembic-project must be a folder with an alembic.ini (got {str(folder)!r})")
-        migrations = _script_location(ini)
-        directory, scripts = _load(ini, migrations)
-        _check(scripts, migrations)
-        files = tuple(_revision_file(directory, script) for script in scripts)
-        return cls(ini=ini, migrations=migrations, revision_files=files)
-
-    @property
-    def folder(self) -> Path:
-        """The folder with alembic.ini."""
-        return self.ini.parent
+        included = tuple(_checked_include(path) for path in include)
+        settings = AlembicSettings.read(folder, include=included)
+        return cls(settings=settings, include=included, revision_files=read_revisions(settings))
 
     @property
     def revisions(self) -> tuple[str, ...]:
@@ -75,88 +51,84 @@ class AlembicProject:
 
     @property
     def migrations_digest(self) -> str:
-        """The sha256 of alembic.ini and the Python files of the migrations, with their paths, hexadecimal."""
+        """The sha256 of the settings and of all files of the migrations, with their paths, hexadecimal."""
         summary = hashlib.sha256()
-        for path in [self.ini, *_python_files(self.migrations)]:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            summary.update(f"{path.relative_to(self.folder).as_posix()}\0{content}\n".encode())
+        for name, path in sorted(self._migration_files()):
+            summary.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
         return summary.hexdigest()
 
+    def files(self) -> dict[str, Path]:
+        """Return the files of the project by their paths in the zip.
+
+        Raises RdsAlembicError if two different files have the same path.
+        """
+        files: dict[str, Path] = {}
+        for name, path in [*self._migration_files(), *self._included_files()]:
+            if files.setdefault(name, path) != path:
+                raise RdsAlembicError(
+                    f"include must not have two files for the path {name} in the zip (got {files[name]} and {path})"
+                )
+        return files
+
     def manifest(self) -> str:
-        """Return the revisions as JSON. The migrator compares them with its log of applied revisions."""
-        return json.dumps([asdict(file) for file in self.revision_files], indent=0)
-
-
-def _revision_file(directory: ScriptDirectory, script: Script) -> RevisionFile:
-    # `depends_on` may name a branch label.
-    depends_on = [directory.get_revision(name).revision for name in to_tuple(script.dependencies, default=())]
-    down = to_tuple(script.down_revision, default=())
-    return RevisionFile(
-        revision=script.revision,
-        parents=tuple(sorted({*down, *depends_on})),
-        digest=code_digest(Path(script.path).read_bytes()),
-    )
-
-
-def _script_location(ini: Path) -> Path:
-    """Return the folder of `script_location`. A relative one is below the folder of alembic.ini, as in the function."""
-    try:
-        location = Config(str(ini)).get_main_option("script_location")
-    except configparser.Error as exc:
-        raise RdsAlembicError(f"cannot read {ini}: {exc}") from exc
-    migrations = (ini.parent / (location or "")).resolve()
-    if not migrations.is_dir() or ini.parent not in migrations.parents:
-        raise RdsAlembicError(
-            f"script_location must be a folder below the one of alembic.ini (got {location!r} in {ini})"
-        )
-    return migrations
-
-
-def _load(ini: Path, migrations: Path) -> tuple[ScriptDirectory, list[Script]]:
-    config = Config(str(ini))
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    # Other relative paths in alembic.ini start from the working directory, which in a function has alembic.ini.
-    with warnings.catch_warnings(), _unchanged_sys_path(), chdir(ini.parent):
-        # Alembic only warns about a revision that exists twice, or whose parent does not exist.
-        warnings.filterwarnings("error", category=UserWarning, message="Revision ")
-        try:
-            directory = ScriptDirectory.from_config(config)
-            newest_first = list(directory.walk_revisions())
-        except Exception as exc:  # the user's code may raise any exception when it is imported
-            if problems := revision_ids.problems_below(migrations):
-                raise RdsAlembicError("; ".join(problems)) from exc
-            raise RdsAlembicError(f"cannot read the revisions in {migrations}: {type(exc).__name__}: {exc}") from exc
-    return directory, newest_first[::-1]
-
-
-@contextmanager
-def _unchanged_sys_path() -> Iterator[None]:
-    """Restore `sys.path` after Alembic has applied `prepend_sys_path` of alembic.ini."""
-    before = sys.path[:]
-    try:
-        yield
-    finally:
-        sys.path[:] = before
-
-
-def _check(scripts: list[Script], migrations: Path) -> None:
-    if not scripts:
-        raise RdsAlembicError(f"{migrations} must have a revision (got 0): create one with .venv/bin/alembic revision")
-    if problems := revision_ids.problems((script.revision, Path(script.path)) for script in scripts):
-        raise RdsAlembicError("; ".join(problems))
-    heads = sorted(script.revision for script in scripts if script.is_head)
-    if len(heads) > 1:
-        raise RdsAlembicError(
-            f"{migrations} must have one head (got {len(heads)}: {', '.join(heads)}): "
-            "merge them with .venv/bin/alembic merge"
-        )
-    outside = [script.path for script in scripts if migrations not in Path(script.path).resolve().parents]
-    if outside:
-        raise RdsAlembicError(
-            f"version_locations must be below {migrations}, because the zip has no other folder "
-            f"(got revisions in {', '.join(outside)})"
+        """Return the settings and the revisions as JSON, for the migrator. Folders are relative to the zip's folder."""
+        return json.dumps(
+            {
+                "script_location": self._place(self.settings.script_location),
+                "version_locations": [self._place(path) for path in self.settings.version_locations],
+                "sys_path": list(dict.fromkeys([".", *map(self._place, self.settings.sys_path)])),
+                "revisions": [asdict(file) for file in self.revision_files],
+            },
+            indent=0,
         )
 
+    def entry_points(self) -> dict[str, tuple[str, ...]]:
+        """Map env.py and the revisions, by their paths in the zip, to the functions in them that an upgrade calls."""
+        env = f"{ZIP_FOLDER}/{PurePosixPath(self._place(self.settings.script_location), 'env.py')}"
+        revisions = (self._zip_path(path) for path in self.settings.revision_paths())
+        return {env: ()} | dict.fromkeys(revisions, ("upgrade",))
 
-def _python_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+    def search_path(self) -> list[str]:
+        """Return the folders of `sys.path` in the zip: its root, which the runtime adds, and those of the project."""
+        places = dict.fromkeys([".", *map(self._place, self.settings.sys_path)])
+        return ["", *(str(PurePosixPath(ZIP_FOLDER, place)) for place in places)]
+
+    def _migration_files(self) -> Iterator[tuple[str, Path]]:
+        folders = dict.fromkeys([self.settings.script_location, *self.settings.version_locations])
+        paths = [*self.settings.files, *(path for folder in folders for path in _files_below(folder))]
+        return ((self._zip_path(path), path) for path in dict.fromkeys(paths))
+
+    def _included_files(self) -> Iterator[tuple[str, Path]]:
+        for origin in self.include:
+            for path in _files_below(origin):
+                yield str(PurePosixPath(ZIP_FOLDER, path.relative_to(origin.parent).as_posix())), path
+
+    def _zip_path(self, path: Path) -> str:
+        return str(PurePosixPath(ZIP_FOLDER, self._place(path)))
+
+    def _place(self, path: Path) -> str:
+        """Return a path of the migrations, relative to the folder in the zip. A folder outside keeps its name only."""
+        if path.is_relative_to(self.settings.folder):
+            return path.relative_to(self.settings.folder).as_posix()
+        for folder in (self.settings.script_location, *self.settings.version_locations):
+            if path.is_relative_to(folder) and not folder.is_relative_to(self.settings.folder):
+                return path.relative_to(folder.parent).as_posix()
+        return path.name
+
+
+def _checked_include(path: Path) -> Path:
+    if not path.exists():
+        raise RdsAlembicError(f"include must be existing folders or modules of Python code (got {str(path)!r})")
+    if not path.name.removesuffix(".py").isidentifier():
+        raise RdsAlembicError(f"include must have the names of Python packages or modules (got {str(path)!r})")
+    return path.resolve()
+
+
+def _files_below(path: Path) -> Iterator[Path]:
+    """Yield a file, or the files below a folder in order, without hidden folders and files that no upgrade reads."""
+    if path.is_file():
+        yield path
+        return
+    for parent, folders, files in path.walk():
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith("."))
+        yield from (parent / name for name in sorted(files) if name not in _SKIPPED_FILES)

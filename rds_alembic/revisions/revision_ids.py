@@ -41,7 +41,10 @@ def _messages(ids: Iterable[tuple[object, Path]]) -> list[str]:
 
 def _declared_ids(paths: Iterable[Path]) -> Iterator[tuple[object, Path]]:
     for path in sorted(paths):
-        values = _assignments(path)
+        try:
+            values = assignments(ast.parse(path.read_bytes()))
+        except (SyntaxError, ValueError):  # Alembic reports such a file
+            continue
         revision = values.get("revision")
         if isinstance(revision, ast.Constant) and "down_revision" in values:
             yield revision.value, path
@@ -64,12 +67,8 @@ def _format_id(revision: object) -> str:
     return f"{revision!r}, {len(str(revision))} characters," if is_long else repr(revision)
 
 
-def _assignments(path: Path) -> dict[str, ast.expr]:
-    """Return the values that a file assigns to names at module level."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # Alembic reports such a file
-        return {}
+def assignments(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return the values that a module assigns to names at its top level."""
     values: dict[str, ast.expr] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):

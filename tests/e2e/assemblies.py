@@ -18,6 +18,12 @@ FIRST = "first"
 REVISIONS = AlembicProject.read(CHECKOUT).revisions
 """The revisions of the example project, which the first deployment applies."""
 ADD_COLUMN = 'op.add_column("queries", sa.Column("{column}", sa.Text()))\n'
+# Code of an application, and a file of the project
+SECOND = """from pathlib import Path
+from shop import columns
+op.add_column("queries", sa.Column("second", columns.TEXT))
+op.execute(Path("migrations/second.sql").read_text())
+"""
 SLOW = 'op.execute("SELECT pg_sleep(2)")\n' + ADD_COLUMN
 BROKEN = ADD_COLUMN.format(column="must_not_stay") + 'op.execute("CREATE TABLE queries (id integer)")\n'
 
@@ -70,7 +76,7 @@ class Assemblies:
 
     def _described(self) -> dict[str, dict[str, object]]:
         """Describe the variants for `apps/variants.py`, in the order of their deployment."""
-        second = {"second": ADD_COLUMN.format(column="second")}
+        second = {"second": SECOND}
         third = {**second, "third": ADD_COLUMN.format(column="third")}
         ahead = {**second, "ahead": ADD_COLUMN.format(column="ahead")}
         further = {**ahead, "further": ADD_COLUMN.format(column="further")}
@@ -102,12 +108,16 @@ class Assemblies:
         project = self._folder / f"project-{'-'.join(revisions)}"
         if not project.exists():
             _copy_project(project, revisions)
-        own = {"alembic-project": str(project), **(context or {})}
+        own = {"alembic-project": str(project), "include": str(project / "src" / "shop"), **(context or {})}
         return {"context": {**self._context, **own}, "change": change, "database": database}
 
 
 def _copy_project(folder: Path, bodies: Mapping[str, str]) -> None:
-    """Copy the example project and add a chain of revisions after its head."""
+    """Copy the example project, add a chain of revisions after its head, and code of an application."""
     project = alembic_projects.AlembicProject.copy_example(folder)
+    shop = folder / "src" / "shop"
+    shop.mkdir(parents=True)
+    (shop / "columns.py").write_text("import sqlalchemy\n\nTEXT = sqlalchemy.Text()\n")
+    (folder / "migrations" / "second.sql").write_text("COMMENT ON TABLE queries IS 'from a file'")
     for revision, body in bodies.items():
         project.add(revision, body=body)

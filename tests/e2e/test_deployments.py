@@ -48,6 +48,11 @@ def test_a_new_revision_is_applied_by_the_next_deployment(aws: LocalAws, upgrade
     assert ("queries", "second", "text", "app_owner") in schema(aws)
 
 
+def test_a_revision_uses_included_code_and_a_file_of_the_project(aws: LocalAws, upgraded: dict[str, str]) -> None:
+    assert upgraded["Revision"] == "second"
+    assert select(aws, "SELECT obj_description('queries'::regclass)") == [("from a file",)]
+
+
 def test_a_package_that_is_missing_in_the_zip_is_missing_in_the_function(aws: LocalAws, created: Deployed) -> None:
     failure = failure_with(aws, created, "querier-without-psycopg2", drop="psycopg2")
     assert failure.kind == "Runtime.ImportModuleError"

@@ -217,7 +217,7 @@ def test_a_zip_of_the_stack_has_the_packages_that_the_runtime_does_not_have(
     of_package = {name.split("/")[1] for name in contents if name.startswith("rds_alembic/")}
     assert of_package == ({"__init__.py", "__pycache__", "autogenerate"} if function == "migrator" else set())
     assert ("alembic" in tops) == (function == "migrator")
-    project = {"alembic.ini", "migrations/env.py", "revisions.json"}
+    project = {"project/alembic.ini", "project/migrations/env.py", "project/.rds-alembic.json"}
     assert project & set(contents) == (project if function == "migrator" else set())
 
 

@@ -42,7 +42,7 @@ def test_the_defaults_are_those_of_the_stage_dev() -> None:
         ("querier-schedule", "daily", "querier-schedule must be cron(six fields) or a rate"),
         ("querier-schedule", "cron(0 4 * * *)", "querier-schedule must be cron(six fields) or a rate"),
         ("querier-schedule", "rate(1 minutes)", "querier-schedule must be cron(six fields) or a rate"),
-        ("alembic-project", "nowhere", "alembic-project must be a folder with an alembic.ini (got 'nowhere')"),
+        ("alembic-project", "nowhere", "alembic-project must be a folder with an alembic.ini or"),
         ("rds-ca", "no.pem", "rds-ca must be the path of a file with PEM certificates (got 'no.pem')"),
         ("rds-ca", "cdk.json", "rds-ca must be the path of a file with PEM certificates (got 'cdk.json')"),
     ],

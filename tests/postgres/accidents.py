@@ -18,7 +18,7 @@ def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: 
     monkeypatch.setattr(connection, "UNREACHABLE_RETRY_SECONDS", 0.3)
     monkeypatch.setattr(upgrade_handler, "ROLLBACK_SECONDS", 0.3)
     become(monkeypatch, cluster, "migrator")
-    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project))
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project.parent))
 
 
 @dataclass(frozen=True)

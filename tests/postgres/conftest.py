@@ -33,7 +33,7 @@ from migrator.manifest import Manifest
 from migrator.rollback import roll_back
 from migrator.upgrade_context import Outcome
 from rds_alembic.assets.migrator import project_files
-from rds_alembic.revisions.alembic_project import AlembicProject
+from rds_alembic.revisions.alembic_project import ZIP_FOLDER, AlembicProject
 from tests.postgres import servers
 from tests.postgres.projects import Project
 from tests.postgres.proxies import PASSWORD, ProxyClient
@@ -127,8 +127,9 @@ def own_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the example project of this repository, laid out as in the zip of a function."""
     folder = tmp_path_factory.mktemp("own-project")
     for name, path in project_files(AlembicProject.read(Path(__file__).parents[2])).items():
-        (shutil.copytree if path.is_dir() else shutil.copyfile)(path, folder / name)
-    return folder
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)
+    return folder / ZIP_FOLDER
 
 
 @pytest.fixture

@@ -48,7 +48,12 @@ class Project(AlembicProject):
             for revision in self.revisions
         ]
         draft = self.folder / f"{MANIFEST}.{threading.get_ident()}"
-        draft.write_text(json.dumps(entries))
+        folders = {
+            "script_location": self.scripts,
+            "version_locations": [f"{self.scripts}/versions"],
+            "sys_path": ["."],
+        }
+        draft.write_text(json.dumps(folders | {"revisions": entries}))
         draft.replace(self.folder / MANIFEST)  # other threads may be reading the file
 
     def _digest(self, revision: str) -> str:

@@ -191,8 +191,9 @@ def test_the_env_of_a_template_upgrades_and_does_not_change_the_loggers_of_the_f
 
 
 def test_the_logging_configuration_of_env_applies_while_a_revision_runs(
-    run: Upgrade, generic: Project, capfd: pytest.CaptureFixture[str]
+    run: Upgrade, generic: Project, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("alembic"), "level", logging.NOTSET)
     generic.env(TEMPLATES["1.8"])
     run(generic)
     assert "INFO  [alembic.runtime.migration] Running upgrade  -> r1" in capfd.readouterr().err

@@ -1,5 +1,7 @@
 """The use of the connection in env.py: each use works or fails with a clear error."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -256,3 +258,25 @@ def test_a_revision_that_ends_the_process_at_its_import_is_named_in_the_error(
     script.write_text("raise SystemExit(0)\n" + script.read_text())
     assert refusal(run, project) == f"{what}: r2.py line 1: SystemExit: 0"
     assert bootstrapped.admin("SELECT to_regclass('t')") == [(None,)]
+
+
+def test_a_package_of_migrations_may_have_the_name_of_a_library(
+    run: Upgrade, tmp_path: Path, bootstrapped: Cluster
+) -> None:
+    """`alembic init --package alembic` creates such a package."""
+    project = Project(tmp_path / "project", "alembic")
+    project.ini.write_text(project.ini.read_text().replace("%(here)s/scripts", "alembic\nprepend_sys_path = ."))
+    (project.folder / "alembic" / "__init__.py").write_text("raise AssertionError('imported')")
+    project.add("r1", "CREATE TABLE t (id int)")
+    run(project)
+    assert recorded(bootstrapped) == ["r1"]
+
+
+def test_env_imports_modules_of_the_project_after_those_of_libraries(
+    run: Upgrade, project: Project, bootstrapped: Cluster
+) -> None:
+    (project.folder / "shop_tables.py").write_text("NAME = 'orders'")
+    (project.folder / "sqlalchemy.py").write_text("raise AssertionError('imported')")
+    project.configure(before="import sqlalchemy\nimport shop_tables\nassert shop_tables.NAME == 'orders'")
+    run(project)
+    assert recorded(bootstrapped) == ["r1"]

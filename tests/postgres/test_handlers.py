@@ -32,7 +32,7 @@ def project(tmp_path: Path, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPat
     project = Project(tmp_path / "project")
     project.add("r1", "CREATE TABLE t (id int)")
     become(monkeypatch, bootstrapped, "migrator")
-    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project.folder))
+    monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project.folder.parent))
     return project
 
 

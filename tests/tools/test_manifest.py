@@ -14,8 +14,10 @@ def test_the_order_the_parents_and_the_digests_of_the_revisions_are_read(tmp_pat
         {"revision": "z", "parents": [], "digest": "1"},
         {"revision": "a", "parents": ["z"], "digest": "2"},
     ]
-    (tmp_path / NAME).write_text(json.dumps(entries))
+    folders = {"script_location": "db", "version_locations": ["db/versions"], "sys_path": ["."]}
+    (tmp_path / NAME).write_text(json.dumps(folders | {"revisions": entries}))
     manifest = Manifest.read(tmp_path)
+    assert (manifest.script_location, manifest.version_locations, manifest.sys_path) == ("db", ("db/versions",), (".",))
     assert list(manifest.files.values()) == [RevisionFile("z", (), "1"), RevisionFile("a", ("z",), "2")]
 
 
@@ -23,14 +25,15 @@ def test_the_order_the_parents_and_the_digests_of_the_revisions_are_read(tmp_pat
     ("text", "reason"),
     [
         ("", "JSONDecodeError: Expecting value"),
-        ('[{"revision": "a", "parents": []}]', "KeyError: 'digest'"),
-        ('[{"revision": "a", "parents": null, "digest": ""}]', "TypeError: 'NoneType' object is not iterable"),
-        ("7", "TypeError: 'int' object is not iterable"),
+        ('{"revisions": [{"revision": "a", "parents": []}]}', "KeyError: 'digest'"),
+        ('{"revisions": [{"revision": "a", "parents": null, "digest": ""}]}', "TypeError: 'NoneType' object is not"),
+        ('{"revisions": []}', "KeyError: 'script_location'"),
+        ("7", "TypeError: 'int' object is not subscriptable"),
     ],
 )
 def test_a_malformed_manifest_is_rejected_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / NAME).write_text(text)
-    with pytest.raises(MigratorError, match=rf"^revisions\.json of the function's zip cannot be read: {reason}"):
+    with pytest.raises(MigratorError, match=rf"^\.rds-alembic\.json of the function's zip cannot be read: {reason}"):
         Manifest.read(tmp_path)
 
 

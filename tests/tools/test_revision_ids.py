@@ -48,6 +48,7 @@ def write(project: Path, name: str, revision: object, down: object, annotation: 
     versions = project / "migrations" / "versions"
     versions.mkdir(parents=True, exist_ok=True)
     (project / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\npath_separator = os\n")
+    (versions.parent / "env.py").touch()
     script = versions / f"{name}.py"
     script.write_text(f"revision{annotation} = {revision!r}\ndown_revision = {down!r}\n\ndef upgrade():\n    pass\n")
     return script
