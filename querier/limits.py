@@ -1,21 +1,9 @@
 """The time limits of the querier's session. The server enforces them, because a killed function cannot."""
 
-from rds_iam.connection import CONNECT_TIMEOUT_SECONDS
-
 LOGIN_SECONDS = 20.0
 LOCK_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 6.0
 IDLE_SECONDS = 60.0
-# The statements of the transaction: lock, SELECT, INSERT, COMMIT.
-_STATEMENTS = 4
-
-
-def longest_run_seconds() -> float:
-    """Return the longest time of a run in seconds. The timeout of the function must be longer.
-
-    An attempt to log in may begin just before the time for logging in is over.
-    """
-    return LOGIN_SECONDS + CONNECT_TIMEOUT_SECONDS + _STATEMENTS * STATEMENT_TIMEOUT_SECONDS
 
 
 def server_settings() -> dict[str, str]:
