@@ -1,4 +1,4 @@
-"""When the local Lambda gives an asynchronous event up, and where the event goes then."""
+"""The retries of asynchronous invocations in the local AWS, and the destinations of failed events."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pytest
 
 from localaws.constants import STATE
 
-os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing ministack writes files, into /tmp unless told otherwise
+os.environ["STATE_DIR"] = str(STATE / "ministack")  # the import of ministack writes files there
 
 from localaws.emulator import asynchronous
 from localaws.emulator.asynchronous import Invocation
@@ -19,7 +19,7 @@ DESTINATION, DEAD_LETTERS = "arn:aws:sqs:eu-central-1:000000000000:d", "arn:aws:
 
 @dataclass
 class Lambda:
-    """A function that fails until its last attempt of `failures`, and what was sent because of it."""
+    """A function that fails `failures` times, and the messages that were sent."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     failures: int = 1000
@@ -62,7 +62,7 @@ class Lambda:
         ({"MaximumEventAgeInSeconds": 0}, 1, "EventAgeExceeded"),
     ],
 )
-def test_an_event_is_given_up_by_the_settings_of_the_function(
+def test_the_settings_of_a_function_limit_the_attempts_of_an_event(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], attempts: int, condition: str
 ) -> None:
     failing = Lambda(settings)
@@ -76,13 +76,13 @@ def test_an_event_is_given_up_by_the_settings_of_the_function(
     assert record["responsePayload"] == {"errorType": "LookupError"}
 
 
-def test_a_retry_that_succeeds_is_the_last_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_successful_retry_is_the_last_attempt_and_sends_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     recovering = Lambda(failures=1)
     recovering.run(monkeypatch)
     assert (recovering.attempts, recovering.sent) == (2, [])
 
 
-def test_the_event_of_a_function_that_was_removed_is_not_given_to_another_of_its_name(
+def test_the_event_of_a_removed_function_does_not_invoke_a_new_function_of_the_same_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     removed = Lambda(replaced_after=1)

@@ -1,4 +1,4 @@
-"""Reading what the CDK CLI and CloudFormation say."""
+"""The output of the CDK CLI and the events of CloudFormation."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LINE = (
 )
 
 
-def test_a_line_of_progress_is_understood() -> None:
+def test_a_line_of_progress_is_parsed() -> None:
     match = EVENT.match(LINE)
     assert match
     assert match.groupdict() == {
@@ -22,17 +22,17 @@ def test_a_line_of_progress_is_understood() -> None:
     }
 
 
-def test_a_line_of_progress_without_a_total_is_understood() -> None:
+def test_a_line_of_progress_without_a_total_is_parsed() -> None:
     match = EVENT.match(LINE.replace("41/95", " 41"))
     assert match
     assert (match["done"], match["total"]) == ("41", None)
 
 
-def test_other_lines_are_no_progress() -> None:
+def test_other_lines_are_not_parsed_as_progress() -> None:
     assert not EVENT.match("✅  PrivateDatabase")
 
 
-def test_the_reason_of_a_failure_is_what_the_function_said_without_the_frameworks_trace() -> None:
+def test_the_reason_of_a_failure_is_the_error_of_the_function_without_the_stack_trace() -> None:
     reason = (
         "Error: revision broken: 42P07 already exists\n\nLogs: /aws/lambda/migrator\n\n    at invokeUserFunction (…)"
     )
@@ -49,7 +49,7 @@ def test_an_error_names_the_resources_that_failed_and_the_log(tmp_path: Path) ->
     assert str(error) == f"cdk deploy failed: Upgrade: 42P07 (log: {log})"
 
 
-def test_an_error_without_reasons_quotes_the_last_line(tmp_path: Path) -> None:
+def test_an_error_without_reasons_contains_the_last_line_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "synth.log"
     log.write_text("something\nerror: stage is 'x', it should be dev or prod\n\n")
     assert "error: stage is 'x'" in str(CdkError("synth", {}, log))

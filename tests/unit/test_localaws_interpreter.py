@@ -1,4 +1,4 @@
-"""The bare interpreter that functions run on, without an emulator around it."""
+"""The interpreter of the functions, without an emulator."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from localaws.lambda_runtime.interpreter import Interpreter, Outcome, command
+from localaws.lambda_runtime.interpreter import Interpreter, Outcome
 
 VARIABLES = {
     "AWS_LAMBDA_FUNCTION_NAME": "function",
@@ -26,7 +26,7 @@ type Start = Callable[..., Interpreter]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return how to start an interpreter with some code as its zip."""
+    """Return a function that starts an interpreter with the code of a zip."""
     with ExitStack() as stack:
 
         def started(code: str, handler: str = "index.handler") -> Interpreter:
@@ -34,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             for folder in (task, runtime):
                 folder.mkdir()
             (task / "index.py").write_text(code)
-            (runtime / "brought.py").write_text("by = 'the runtime'\n")
+            (runtime / "runtime_package.py").write_text("name = 'the runtime'\n")
             interpreter = Interpreter(tmp_path, runtime=runtime, handler=handler, variables=VARIABLES)
             return stack.enter_context(interpreter)
 
@@ -45,37 +45,33 @@ def call(interpreter: Interpreter, event: object = None, *, timeout: float = 5) 
     return interpreter.call(event, "request-1", function_arn="arn", trace_id=None, timeout=timeout)
 
 
-def answered(outcome: Outcome) -> Any:
+def result_of(outcome: Outcome) -> Any:
     return json.loads(outcome["payload"])
 
 
-def test_the_interpreter_is_isolated_and_outside_of_the_virtual_environment() -> None:
-    program, *flags = command(3, Path("task"), Path("runtime"), "index.handler")
-    assert sys.prefix not in program
-    assert flags[:3] == ["-I", "-S", "-B"]
-
-
-def test_a_handler_sees_its_zip_first_and_the_runtime_last(start: Start) -> None:
-    interpreter = start("import sys, brought\ndef handler(event, context): return [sys.path, brought.by]\n")
+def test_a_handler_imports_from_its_zip_first_and_from_the_runtime_last(start: Start) -> None:
+    interpreter = start(
+        "import sys, runtime_package\ndef handler(event, context): return [sys.path, runtime_package.name]\n"
+    )
     assert interpreter.wait_until_ready("start") == {}
-    path, by = answered(call(interpreter))
-    assert by == "the runtime"
+    path, name = result_of(call(interpreter))
+    assert name == "the runtime"
     assert path[0].endswith("/task")
     assert path[-1].endswith("/runtime")
-    assert not [entry for entry in path if "site-packages" in entry]
+    assert not [entry for entry in path if "site-packages" in entry or entry.startswith(sys.prefix)]
 
 
-def test_an_import_error_is_reported_with_lambdas_words(start: Start) -> None:
+def test_an_import_error_has_the_type_and_the_message_of_lambda(start: Start) -> None:
     outcome = start("import sqlalchemy\n").wait_until_ready("start")
     assert outcome["error"]["errorType"] == "Runtime.ImportModuleError"
     assert outcome["error"]["errorMessage"] == "Unable to import module 'index': No module named 'sqlalchemy'"
 
 
-def test_a_missing_handler_is_reported_with_lambdas_words(start: Start) -> None:
+def test_a_missing_handler_has_the_error_type_of_lambda(start: Start) -> None:
     assert start("x = 1\n").wait_until_ready("start")["error"]["errorType"] == "Runtime.HandlerNotFound"
 
 
-def test_an_answer_that_is_no_json_is_an_error(start: Start) -> None:
+def test_a_result_that_is_not_json_is_an_error(start: Start) -> None:
     interpreter = start("def handler(event, context): return object()\n")
     interpreter.wait_until_ready("start")
     assert call(interpreter)["error"]["errorType"] == "Runtime.MarshalError"
@@ -91,10 +87,10 @@ def test_an_exception_leaves_the_environment_alive(start: Start) -> None:
     assert interpreter.is_alive()
 
 
-def test_a_large_answer_arrives_whole(start: Start) -> None:
+def test_a_large_result_is_returned_completely(start: Start) -> None:
     interpreter = start("def handler(event, context): return 'é' * 2_000_000\n")
     interpreter.wait_until_ready("start")
-    assert answered(call(interpreter)) == "é" * 2_000_000
+    assert result_of(call(interpreter)) == "é" * 2_000_000
 
 
 def test_a_timeout_kills_even_a_process_that_ignores_signals(start: Start) -> None:
@@ -107,7 +103,7 @@ def test_a_timeout_kills_even_a_process_that_ignores_signals(start: Start) -> No
     assert interpreter.process.returncode == -signal.SIGKILL
 
 
-def test_a_process_that_is_killed_from_outside_is_an_error(start: Start) -> None:
+def test_a_killed_process_is_an_error_with_the_signal(start: Start) -> None:
     interpreter = start("import os\ndef handler(event, context): os.kill(os.getpid(), 9)\n")
     interpreter.wait_until_ready("start")
     outcome = call(interpreter)
@@ -115,7 +111,7 @@ def test_a_process_that_is_killed_from_outside_is_an_error(start: Start) -> None
     assert "signal: 9" in outcome["error"]["errorMessage"]
 
 
-def test_what_is_printed_is_handed_over_invocation_by_invocation(start: Start) -> None:
+def test_the_new_log_lines_are_those_since_the_last_call(start: Start) -> None:
     interpreter = start("print('importing')\ndef handler(event, context): print(event)\n")
     interpreter.wait_until_ready("start")
     call(interpreter, "one")
@@ -124,7 +120,7 @@ def test_what_is_printed_is_handed_over_invocation_by_invocation(start: Start) -
     assert interpreter.new_log_lines() == "two\n"
 
 
-def test_the_process_ends_when_the_emulator_lets_go_of_its_standard_input(start: Start) -> None:
+def test_the_process_ends_at_the_end_of_its_standard_input(start: Start) -> None:
     interpreter = start("def handler(event, context): ...\n")
     interpreter.wait_until_ready("start")
     assert interpreter.process.stdin
@@ -132,20 +128,20 @@ def test_the_process_ends_when_the_emulator_lets_go_of_its_standard_input(start:
     assert interpreter.process.wait(5) == 1
 
 
-def test_the_trace_header_is_that_of_the_invocation(start: Start) -> None:
+def test_each_invocation_has_its_own_trace_header(start: Start) -> None:
     interpreter = start("import os\ndef handler(event, context): return os.environ.get('_X_AMZN_TRACE_ID')\n")
     interpreter.wait_until_ready("start")
     traced = interpreter.call(None, "request-1", function_arn="arn", trace_id="Root=1", timeout=5)
-    assert answered(traced) == "Root=1"
-    assert answered(call(interpreter)) is None
+    assert result_of(traced) == "Root=1"
+    assert result_of(call(interpreter)) is None
 
 
-def test_the_context_tells_what_lambdas_does(start: Start) -> None:
+def test_the_context_has_request_id_function_name_and_remaining_time(start: Start) -> None:
     code = (
         "def handler(event, context):\n"
         "    return [context.aws_request_id, context.function_name, context.get_remaining_time_in_millis() <= 5000]\n"
     )
     interpreter = start(code)
     interpreter.wait_until_ready("start")
-    assert answered(call(interpreter)) == ["request-1", "function", True]
+    assert result_of(call(interpreter)) == ["request-1", "function", True]
     assert os.getpid() != interpreter.process.pid

@@ -6,13 +6,12 @@ A new version of ministack that changes one of them fails here.
 import inspect
 import os
 from collections.abc import Callable
-from importlib.metadata import version
 
 import pytest
 
 from localaws.constants import STATE
 
-os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing it writes files, into /tmp unless told otherwise
+os.environ["STATE_DIR"] = str(STATE / "ministack")  # the import of ministack writes files there
 
 from ministack import app
 from ministack.core import iam_evaluator, lambda_runtime, responses
@@ -21,18 +20,11 @@ from ministack.services.cloudformation import provisioners, stacks
 
 from localaws.emulator import ministack, network
 
-PINNED = "1.5.33"
 HINT = "ministack has changed: see localaws/emulator/ministack.py, which uses this private name"
 
 
 def parameters(function: Callable[..., object]) -> list[str]:
     return list(inspect.signature(function).parameters)
-
-
-def test_ministack_is_the_version_whose_private_names_were_read() -> None:
-    assert version("ministack") == PINNED, (
-        "read localaws/emulator/ministack.py against the new version, then change PINNED"
-    )
 
 
 @pytest.mark.parametrize(
@@ -84,28 +76,10 @@ def test_ministack_is_the_version_whose_private_names_were_read() -> None:
     ],
     ids=lambda value: getattr(value, "__qualname__", None),
 )
-def test_a_function_that_is_called_or_replaced_has_the_parameters_we_know(
+def test_a_private_function_of_ministack_has_the_expected_parameters(
     function: Callable[..., object], expected: list[str]
 ) -> None:
     assert parameters(function) == expected, HINT
-
-
-def test_what_is_replaced_is_looked_up_in_its_module_each_time() -> None:
-    assert "_runs_on_worker_thread(" in inspect.getsource(stacks._deploy_stack_async), HINT
-    assert "_worker_class_for(" in inspect.getsource(lambda_runtime.acquire_worker), HINT
-    assert "_execute_function_warm(" in inspect.getsource(lambda_svc._execute_function_dispatch), HINT
-    assert "is_root_access_key(" in inspect.getsource(iam_evaluator._is_root_key), HINT
-    assert "kill_workers(" in inspect.getsource(lambda_runtime.invalidate_worker), HINT
-    assert "release_worker(worker)" in inspect.getsource(lambda_svc._execute_function_warm), HINT
-    assert "acquire_worker(" in inspect.getsource(lambda_svc._execute_function_warm), HINT
-    assert "invoke_async_with_retry(" in inspect.getsource(lambda_svc._invoke), HINT
-    assert "_SCHEDULE_TICK_INTERVAL" in inspect.getsource(scheduler._ticker_loop), HINT
-    assert "_tick_schedules(" in inspect.getsource(scheduler._ticker_loop), HINT
-    assert "_run_execution" in inspect.getsource(stepfunctions._start_execution), HINT
-    assert "_scaled_sleep(" in inspect.getsource(stepfunctions._execute_task), HINT
-    assert "_rds_db_instance_delete," in inspect.getsource(provisioners._rds_db_instance_update), HINT
-    assert "_dispatch_to_lambda(arn, event_payload)" in inspect.getsource(eventbridge._invoke_target), HINT
-    assert "_docker_socket_present(" in inspect.getsource(app._reaper_docker_client), HINT
 
 
 @pytest.mark.parametrize(
@@ -117,29 +91,18 @@ def test_what_is_replaced_is_looked_up_in_its_module_each_time() -> None:
         "AWS::StepFunctions::StateMachine",
     ],
 )
-def test_the_types_that_are_wrapped_can_be_made_changed_and_removed(name: str) -> None:
+def test_ministack_has_an_update_handler_for_the_wrapped_types(name: str) -> None:
     assert ministack.ResourceType.registered(name).update, HINT
 
 
 @pytest.mark.parametrize("name", ["EIP", "NatGateway", "FlowLog", "SecurityGroupIngress", "SecurityGroupEgress"])
-def test_the_types_that_are_added_are_still_missing(name: str) -> None:
-    assert f"AWS::EC2::{name}" not in provisioners._RESOURCE_HANDLERS, f"ministack now has {name}: ours can go"
+def test_ministack_does_not_have_the_types_that_the_emulator_adds(name: str) -> None:
+    assert f"AWS::EC2::{name}" not in provisioners._RESOURCE_HANDLERS, (
+        f"ministack has {name} now: delete it from localaws/emulator/network.py"
+    )
 
 
-def test_the_pool_ends_an_environment_by_the_fields_that_ours_sets() -> None:
-    source = inspect.getsource(lambda_runtime.kill_workers) + inspect.getsource(lambda_runtime.Worker._discard_tmpdir)
-    assert "worker._proc" in source, HINT
-    assert "self._tmpdir" in source, HINT
-
-
-def test_the_database_record_has_what_we_read_and_change() -> None:
-    source = inspect.getsource(provisioners._rds_db_instance_create)
-    names = ["_MasterUserPassword", "MasterUsername", "DBName", "DbiResourceId", "Endpoint"]
-    assert not [name for name in names if f'"{name}"' not in source], HINT
-    assert isinstance(rds._instances, responses.AccountRegionScopedDict), HINT
-
-
-def test_a_security_group_rule_of_its_own_is_added_to_the_group_and_taken_away_again() -> None:
+def test_a_separate_security_group_rule_is_added_to_the_group_and_removed() -> None:
     response = ministack.ec2("CreateSecurityGroup", {"GroupName": "test", "GroupDescription": "test"})
     group = network._element(response, "groupId")
     ingress = network.security_group_rule("Ingress")
@@ -151,12 +114,12 @@ def test_a_security_group_rule_of_its_own_is_added_to_the_group_and_taken_away_a
     assert ec2._security_groups[group]["IpPermissions"] == []
 
 
-def test_a_rule_for_a_group_that_does_not_exist_is_refused_with_ec2s_words() -> None:
+def test_a_rule_for_a_group_that_does_not_exist_raises_the_error_of_ec2() -> None:
     with pytest.raises(ValueError, match=r"InvalidGroup.NotFound Security group sg-none not found"):
         network.security_group_rule("Egress").create("Rule", {"GroupId": "sg-none", "IpProtocol": "-1"}, "stack")
 
 
-def test_an_address_a_gateway_and_a_flow_log_are_made_and_removed() -> None:
+def test_an_address_a_gateway_and_a_flow_log_are_created_and_deleted() -> None:
     address, attributes = network.create_address("Eip", {"Tags": [{"Key": "Name", "Value": "eip"}]}, "stack")
     assert address == f"{attributes['PublicIp']}|{attributes['AllocationId']}"
     gateway, _ = network.create_nat_gateway("Nat", {"SubnetId": "subnet-1", "AllocationId": "eipalloc-1"}, "stack")

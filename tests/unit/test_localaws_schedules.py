@@ -1,4 +1,4 @@
-"""When the schedules of the local AWS are due, and what they deliver."""
+"""The times of the schedules in the local AWS, and their events."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from localaws.constants import STATE
 
-os.environ["STATE_DIR"] = str(STATE / "ministack")  # importing ministack writes files, into /tmp unless told otherwise
+os.environ["STATE_DIR"] = str(STATE / "ministack")  # the import of ministack writes files there
 
 from localaws.emulator import ministack_runtime, schedules
 from localaws.emulator.schedules import Scheduler, after, fill_in, first
@@ -50,7 +50,7 @@ def test_a_one_time_schedule_is_due_once() -> None:
     assert after(once, due) is None
 
 
-def test_every_context_attribute_is_replaced_wherever_it_stands() -> None:
+def test_all_occurrences_of_the_context_attributes_are_replaced() -> None:
     attributes = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")
     text = " ".join(f"<aws.scheduler.{name}>" for name in attributes) + " <aws.scheduler.scheduled-time>"
     due = datetime(2022, 3, 22, 18, 59, 43, 999, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_every_context_attribute_is_replaced_wherever_it_stands() -> None:
 
 
 class Clock:
-    """A clock that a test moves, and the schedules that are there."""
+    """A clock that a test controls, and a list of schedules."""
 
     def __init__(self) -> None:
         self.now = CREATED
@@ -68,7 +68,7 @@ class Clock:
         self.scheduler = Scheduler(now=lambda: self.now)
 
     def run(self, seconds: int) -> list[str]:
-        """Let time pass, and return when what was fired had been due."""
+        """Advance the clock, and return the times at which the fired schedules were due."""
         self.fired.clear()
         for _ in range(seconds):
             self.now += timedelta(seconds=1)
@@ -90,20 +90,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_the_scheduled_time_is_when_a_schedule_was_due_and_not_when_it_was_seen(clock: Clock) -> None:
+def test_the_scheduled_time_is_the_time_at_which_the_schedule_was_due(clock: Clock) -> None:
     clock.schedules["minutely"] = schedule("rate(1 minute)")
     clock.schedules["daily"] = schedule("cron(22 10 * * ? *)")
     assert clock.run(130) == ["10:21:30", "10:22:00", "10:22:30"]
 
 
-def test_a_disabled_schedule_is_not_fired_and_not_made_up_for(clock: Clock) -> None:
+def test_a_disabled_schedule_does_not_fire_later_for_the_missed_times(clock: Clock) -> None:
     clock.schedules["minutely"] = schedule("rate(1 minute)", State="DISABLED")
     assert clock.run(90) == []
     clock.schedules["minutely"]["State"] = "ENABLED"
     assert clock.run(60) == ["10:22:30"]
 
 
-def test_a_schedule_made_again_under_its_name_begins_anew(clock: Clock) -> None:
+def test_a_new_schedule_of_the_same_name_starts_from_its_own_creation(clock: Clock) -> None:
     clock.schedules["minutely"] = schedule("rate(1 minute)")
     assert clock.run(70) == ["10:21:30"]
     del clock.schedules["minutely"]
@@ -114,7 +114,7 @@ def test_a_schedule_made_again_under_its_name_begins_anew(clock: Clock) -> None:
     assert clock.run(1) == [f"{clock.now:%H:%M:%S}"]
 
 
-def test_a_schedule_ends_with_its_end_date_or_after_its_one_time(clock: Clock) -> None:
+def test_a_schedule_ends_at_its_end_date_and_a_one_time_schedule_after_its_time(clock: Clock) -> None:
     end = (CREATED + timedelta(seconds=90)).timestamp()
     clock.schedules["ends"] = schedule("rate(1 minute)", EndDate=end, ActionAfterCompletion="DELETE")
     clock.schedules["once"] = schedule("at(2026-11-25T10:21:00)", ActionAfterCompletion="DELETE")

@@ -1,4 +1,4 @@
-"""The lines of `localaws env`, evaluated by a shell as a developer's is."""
+"""The lines of `localaws env`, evaluated by a shell."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def evaluated(aws: LocalAws, environ: dict[str, str]) -> dict[str, str]:
     return variables
 
 
-def test_nothing_of_the_developers_aws_is_left_in_the_shell(aws: LocalAws) -> None:
+def test_the_shell_has_no_aws_variables_of_the_developer(aws: LocalAws) -> None:
     shell = evaluated(aws, DEVELOPER)
     assert shell["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4567"
     assert shell["AWS_SECRET_ACCESS_KEY"] == "it's"
@@ -55,7 +55,7 @@ def test_a_profile_that_is_set_but_not_exported_is_unset(aws: LocalAws) -> None:
     assert "unset AWS_PROFILE" in list(shell_lines(aws, {}))
 
 
-def test_the_shell_has_what_a_plain_cdk_deploy_needs(aws: LocalAws) -> None:
+def test_the_shell_has_the_variables_for_a_plain_cdk_deploy(aws: LocalAws) -> None:
     shell = evaluated(aws, {"PATH": "/usr/bin:/bin"})
     assert shell["PRIVATE_DATABASE_RDS_CA"] == str(aws.ca_path)
     assert shell["PRIVATE_DATABASE_ARCHITECTURE"] in ("x86_64", "arm64")
@@ -63,6 +63,6 @@ def test_the_shell_has_what_a_plain_cdk_deploy_needs(aws: LocalAws) -> None:
     assert "NO_PROXY" not in shell
 
 
-def test_a_proxy_is_not_asked_for_this_machine(aws: LocalAws) -> None:
+def test_this_machine_is_excluded_from_the_proxy(aws: LocalAws) -> None:
     shell = evaluated(aws, {**DEVELOPER, "HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "example.com"})
     assert shell["NO_PROXY"] == shell["no_proxy"] == "example.com,127.0.0.1"
