@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
@@ -10,13 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
-import botocore.session
 import psycopg2
 import psycopg2.extensions
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from localaws.api_client import api_client
 from localaws.certificates import CertificateAuthority
 from localaws.constants import ACCOUNT, COMMAND, HOST, REGION, STATE
 from localaws.emulator import process
@@ -130,7 +127,7 @@ class LocalAws:
 
     def client(self, service: str) -> Any:  # boto3 makes the classes of its clients at run time
         """Return a boto3 client with the administrator's credentials, which ignores the developer's profiles."""
-        return _client(service, self.endpoint, self.state.access_key, self.state.secret_key, str(self.ca_path))
+        return api_client(service, self.endpoint, self.state.access_key, self.state.secret_key, str(self.ca_path))
 
     def databases(self) -> list[Database]:
         """Return the running databases."""
@@ -189,19 +186,3 @@ class LocalAws:
         state = replace(self.state, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
         self.instance.write_state(state)
         return replace(self, state=state)
-
-
-@functools.cache  # a client takes 60 ms of processor time, and its first request a TLS handshake
-def _client(service: str, endpoint: str, access_key: str, secret_key: str, ca_path: str) -> Any:
-    no_profile = {
-        "profile": (None, None, None, None),
-        "config_file": (None, None, os.devnull, None),
-        "credentials_file": (None, None, os.devnull, None),
-    }
-    session = boto3.Session(
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        region_name=REGION,
-        botocore_session=botocore.session.Session(session_vars=no_profile),
-    )
-    return session.client(service, endpoint_url=endpoint, verify=ca_path, config=Config(proxies={}))

@@ -39,10 +39,7 @@ class Databases:
 
     def register(self) -> None:
         """Start a PostgreSQL for each DB instance that CloudFormation creates from now on."""
-        after_database_action("StopDBInstance", lambda identifier: self._change(identifier, RdsInstance.suspend))
-        after_database_action("StartDBInstance", lambda identifier: self._change(identifier, RdsInstance.resume))
-        after_database_action("RebootDBInstance", lambda identifier: self._change(identifier, RdsInstance.restart))
-        after_database_action("DeleteDBInstance", self._stop)
+        self._register_actions()
         record_only = ResourceType.registered(TYPE)
         if record_only.update is None:
             raise RuntimeError(f"ministack must have an update handler for {TYPE}")
@@ -80,6 +77,13 @@ class Databases:
         """Stop all databases."""
         for identifier in list(self.running):
             self._stop(identifier)
+
+    def _register_actions(self) -> None:
+        """Stop, start and reboot the server with its instance."""
+        after_database_action("StopDBInstance", lambda identifier: self._change(identifier, RdsInstance.suspend))
+        after_database_action("StartDBInstance", lambda identifier: self._change(identifier, RdsInstance.resume))
+        after_database_action("RebootDBInstance", lambda identifier: self._change(identifier, RdsInstance.restart))
+        after_database_action("DeleteDBInstance", self._stop)
 
     def _start(self, identifier: str) -> None:
         record = database_instance(identifier)
