@@ -1,7 +1,7 @@
 """The import statements of a module that run when the module is imported, or when one of its functions is called."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -23,9 +23,10 @@ class Import:
 def executed_imports(tree: ast.Module, *, functions: Sequence[str] = (), package: str = "") -> list[Import]:
     """Return the imports that run when the module is imported and then `functions` are called, in the order of lines.
 
-    A function of the module counts as called if code that runs names it. Imports do not count in a `try` that handles a
-    missing module, and below `if TYPE_CHECKING:`, `if context.is_offline_mode():` and `if __name__ == "__main__":`.
-    Relative imports start from `package`.
+    A function of the module counts as called if code that runs names it. Code that perhaps does not run does not count,
+    because a wrong report would block a deployment: code below `if`, and in a `try` that handles a missing module. The
+    `else` of a condition that is false in an upgrade counts, for example of `if context.is_offline_mode():`. Relative
+    imports start from `package`.
     """
     defined = {node.name: node for node in tree.body if isinstance(node, _Function)}
     called = [name for name in functions if name in defined]
@@ -55,20 +56,24 @@ def _import_from(node: ast.ImportFrom, package: str) -> list[Import]:
     return [Import(module, names, node.lineno)] if module else []
 
 
-def _executed_children(node: ast.AST) -> Iterator[ast.AST]:
+def _executed_children(node: ast.AST) -> Iterable[ast.AST]:
+    children: Iterable[ast.AST]
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
-            return iter([*node.decorator_list, *node.args.defaults])
+            children = [*node.decorator_list, *node.args.defaults]
         case ast.Lambda():
-            return iter([])
-        case ast.If(test=test, body=body, orelse=orelse) if _is_false_in_an_upgrade(test):
-            return iter(orelse)
+            children = node.args.defaults
+        case ast.If(test=test, orelse=orelse) if _is_false_in_an_upgrade(test):
+            children = orelse
         case ast.If(test=ast.UnaryOp(op=ast.Not(), operand=test), body=body) if _is_false_in_an_upgrade(test):
-            return iter(body)
+            children = body
+        case ast.If(test=test):
+            children = [test]
         case ast.Try(handlers=handlers) if any(_handles_missing_module(handler) for handler in handlers):
-            return iter(node.finalbody)
+            children = node.finalbody
         case _:
-            return ast.iter_child_nodes(node)
+            children = ast.iter_child_nodes(node)
+    return children
 
 
 def _is_false_in_an_upgrade(test: ast.expr) -> bool:

@@ -120,6 +120,10 @@ def test_the_libraries_own_imports_are_not_followed(missing: Missing) -> None:
         "def downgrade():\n    import yaml",
         "class Model:\n    def save(self):\n        import yaml",
         "load = lambda: __import__('yaml')",
+        "import sys\nif sys.version_info < (3, 11):\n    import yaml",
+        "import sys\nif sys.platform == 'win32':\n    import yaml\nelse:\n    import json",
+        "if settings.debug:\n    import yaml",
+        "def debug():\n    import yaml\nif settings.debug:\n    debug()",
     ],
 )
 def test_an_import_that_an_upgrade_does_not_run_is_not_needed(missing: Missing, code: str) -> None:
@@ -129,7 +133,7 @@ def test_an_import_that_an_upgrade_does_not_run_is_not_needed(missing: Missing, 
 @pytest.mark.parametrize(
     "code",
     [
-        "if True:\n    import yaml",
+        "import yaml as loader",
         "with x:\n    import yaml",
         "class Model:\n    import yaml",
         "def online():\n    import yaml\nonline()",
