@@ -24,9 +24,9 @@ def executed_imports(tree: ast.Module, *, functions: Sequence[str] = (), package
     """Return the imports that run when the module is imported and then `functions` are called, in the order of lines.
 
     A function of the module counts as called if code that runs names it. Code that perhaps does not run does not count,
-    because a wrong report would block a deployment: code below `if`, and in a `try` that handles a missing module. The
-    `else` of a condition that is false in an upgrade counts, for example of `if context.is_offline_mode():`. Relative
-    imports start from `package`.
+    because a wrong report would block a deployment: code below `if`, imports below `with`, and a `try` that handles a
+    missing module. The `else` of a condition that is false in an upgrade counts, for example of
+    `if context.is_offline_mode():`. Relative imports start from `package`.
     """
     defined = {node.name: node for node in tree.body if isinstance(node, _Function)}
     called = [name for name in functions if name in defined]
@@ -71,6 +71,10 @@ def _executed_children(node: ast.AST) -> Iterable[ast.AST]:
             children = [test]
         case ast.Try(handlers=handlers) if any(_handles_missing_module(handler) for handler in handlers):
             children = node.finalbody
+        case ast.With():  # perhaps suppress(ImportError)
+            children = [
+                child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.Import | ast.ImportFrom)
+            ]
         case _:
             children = ast.iter_child_nodes(node)
     return children
