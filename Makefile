@@ -33,7 +33,7 @@ lint: setup  ## check format, ruff, mypy --strict, import rules, lint-sql
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@$(PYTHON) -m pytest -q tests/unit/test_import_rules.py
+	@$(PYTHON) -m pytest -q tests/tools/test_import_rules.py
 	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
 
 lint-sql: setup  ## lint every revision with squawk's rules and this project's; FROZEN=1 rejects revisions that are not frozen
