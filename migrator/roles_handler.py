@@ -79,7 +79,7 @@ def _previous(event: Event, request: RolesRequest) -> RolesRequest | None:
 def _connect_as_master(settings: DatabaseSettings, deadline: Deadline) -> Connection:
     """Log in with the password, or with a token if the master user is a member of rds_iam. Retry until the deadline.
 
-    The session starts with a safe search path, whatever the settings of the role or the database are.
+    The session starts with a safe search path. Settings of the role or of the database do not change it.
     """
     password = _master_password()
 

@@ -1,6 +1,6 @@
 """Handle the rollback of a deployment: leave the schema as it is, and stop upgrades that are still running.
 
-Never fails, whatever the state of the database: a failed rollback leaves the stack in UPDATE_ROLLBACK_FAILED.
+Never fails, also if the database cannot be used: a failed rollback leaves the stack in UPDATE_ROLLBACK_FAILED.
 """
 
 from contextlib import closing

@@ -36,7 +36,7 @@ class AlembicProject:
 
     @classmethod
     def read(cls, folder: Path, *, include: Sequence[Path] = ()) -> Self:
-        """Read the project in a folder. No code of the project is run.
+        """Read the project in a folder, without running env.py or the included code.
 
         Raises RdsAlembicError if `alembic upgrade head` would fail or reach several heads.
         """
@@ -76,7 +76,7 @@ class AlembicProject:
             {
                 "script_location": self._place(self.settings.script_location),
                 "version_locations": [self._place(path) for path in self.settings.version_locations],
-                "sys_path": list(dict.fromkeys([".", *map(self._place, self.settings.sys_path)])),
+                "sys_path": self._sys_path(),
                 "revisions": [asdict(file) for file in self.revision_files],
             },
             indent=0,
@@ -90,8 +90,12 @@ class AlembicProject:
 
     def search_path(self) -> list[str]:
         """Return the folders of `sys.path` in the zip: its root, which the runtime adds, and those of the project."""
-        places = dict.fromkeys([".", *map(self._place, self.settings.sys_path)])
-        return ["", *(str(PurePosixPath(ZIP_FOLDER, place)) for place in places)]
+        return ["", *(str(PurePosixPath(ZIP_FOLDER, place)) for place in self._sys_path())]
+
+    def _sys_path(self) -> list[str]:
+        """Return the folder in the zip, and the folders of `prepend_sys_path` below it, relative to it."""
+        folders = [path for path in self.settings.sys_path if path.is_relative_to(self.settings.folder)]
+        return list(dict.fromkeys([".", *map(self._place, folders)]))
 
     def _migration_files(self) -> Iterator[tuple[str, Path]]:
         folders = dict.fromkeys([self.settings.script_location, *self.settings.version_locations])

@@ -254,6 +254,15 @@ def test_revisions_may_be_in_folders_below_the_version_location(project: Path) -
     assert AlembicProject.read(project).revisions == ("a", "b")
 
 
+def test_folders_of_prepend_sys_path_that_are_not_in_the_zip_are_left_out(project: Path) -> None:
+    add(project, "a")
+    with (project / "alembic.ini").open("a") as ini:
+        ini.write("prepend_sys_path = .:migrations:..\npath_separator = :\n")
+    alembic_project = AlembicProject.read(project)
+    assert json.loads(alembic_project.manifest())["sys_path"] == [".", "migrations"]
+    assert alembic_project.search_path() == ["", "project", "project/migrations"]
+
+
 @pytest.mark.parametrize("ini", [True, False], ids=["with alembic.ini", "without alembic.ini"])
 def test_the_settings_may_be_in_pyproject_toml(project: Path, ini: bool) -> None:
     add(project, "a")

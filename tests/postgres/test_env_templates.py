@@ -166,7 +166,7 @@ def generic(project: Project) -> Project:
 @pytest.fixture
 def own_logger() -> Iterator[logging.Logger]:
     """Return a logger with a handler and a level, as the loggers of a function."""
-    logger = logging.getLogger("a function of ours")
+    logger = logging.getLogger("the function")
     handler = logging.NullHandler()
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -182,7 +182,7 @@ def test_the_env_of_a_template_upgrades_and_does_not_change_the_loggers_of_the_f
     root = logging.getLogger()
     before = (root.level, list(root.handlers), list(own_logger.handlers))
     generic.env(env)
-    generic.add("r2", body="import logging\nassert not logging.getLogger('a function of ours').disabled")
+    generic.add("r2", body="import logging\nassert not logging.getLogger('the function').disabled")
     assert run(generic).applied == ("r1", "r2")
     assert run(generic).decision is Decision.NOTHING
     assert recorded(bootstrapped) == ["r1", "r2"]
@@ -210,6 +210,27 @@ def test_the_env_of_a_template_without_connection_sharing_is_rejected(
         "env.py failed before it ran the revisions: NoSuchModuleError: Can't load plugin: sqlalchemy.dialects:driver;"
         " env.py must use the connection in config.attributes['connection'] and commit"
     )
+
+
+SHARED = """
+    connection = config.attributes.get("connection")
+    if connection is None:
+        asyncio.run(run_async_migrations())
+    else:
+        do_run_migrations(connection)
+"""
+
+
+@pytest.mark.parametrize("template", ["async", "pyproject_async"])
+def test_an_async_template_with_the_connection_sharing_of_the_cookbook_upgrades(
+    run: Upgrade, generic: Project, bootstrapped: Cluster, template: str
+) -> None:
+    # https://alembic.sqlalchemy.org/en/latest/cookbook.html#programmatic-api-use-connection-sharing-with-asyncio
+    env = (Path(Config().get_template_directory()) / template / "env.py").read_text()
+    assert env.count("\n    asyncio.run(run_async_migrations())\n") == 1
+    generic.env(env.replace("\n    asyncio.run(run_async_migrations())\n", SHARED))
+    run(generic)
+    assert recorded(bootstrapped) == ["r1"]
 
 
 ASK = """

@@ -1,5 +1,6 @@
 """The use of the connection in env.py: each use works or fails with a clear error."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -273,10 +274,13 @@ def test_a_package_of_migrations_may_have_the_name_of_a_library(
 
 
 def test_env_imports_modules_of_the_project_after_those_of_libraries(
-    run: Upgrade, project: Project, bootstrapped: Cluster
+    run: Upgrade, project: Project, bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    with project.ini.open("a") as ini:
+        ini.write("\n[DEFAULT]\nprepend_sys_path = .\n")
     (project.folder / "shop_tables.py").write_text("NAME = 'orders'")
-    (project.folder / "sqlalchemy.py").write_text("raise AssertionError('imported')")
-    project.configure(before="import sqlalchemy\nimport shop_tables\nassert shop_tables.NAME == 'orders'")
+    (project.folder / "wave.py").write_text("raise AssertionError('imported instead of the standard library')")
+    project.configure(before="import wave\nimport shop_tables\nassert shop_tables.NAME == 'orders'")
     run(project)
     assert recorded(bootstrapped) == ["r1"]

@@ -71,13 +71,15 @@ def test_a_token_for_another_place_is_rejected(
 
 def test_a_token_for_another_user_is_rejected(proxy: ProxyClient, iam_role: str) -> None:
     with rejected(
-        proxy.postgres, "PAM authentication failed", because="DBUser must be the user of the login, .*got 'somebody'"
+        proxy.postgres,
+        "PAM authentication failed",
+        because="DBUser must be the user of the login, .*got 'another_user'",
     ):
-        proxy.connect(iam_role, proxy.token("somebody"))
+        proxy.connect(iam_role, proxy.token("another_user"))
 
 
 def test_a_token_with_a_changed_user_is_rejected(proxy: ProxyClient, iam_role: str) -> None:
-    token = proxy.token("somebody").replace("DBUser=somebody", f"DBUser={iam_role}")
+    token = proxy.token("another_user").replace("DBUser=another_user", f"DBUser={iam_role}")
     with rejected(proxy.postgres, "PAM authentication failed", because="the signature does not match"):
         proxy.connect(iam_role, token)
 
