@@ -15,11 +15,12 @@ from rds_alembic import RdsAlembicError, root_certificates
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
-    *("lock-timeout", "baseline", "allow-ahead", "rerun", "protection"),
+    *("lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
 )
 DEFAULT_REGION = "eu-central-1"
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 MAX_LOCK_TIMEOUT_SECONDS = 300
+SUBSCRIBER = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+|https://\S+")
 SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)|rate\(([2-9]|[1-9]\d+) (minutes|hours|days)\)|rate\(1 (minute|hour|day)\)")
 
 
@@ -82,6 +83,7 @@ class Settings:
     stack_name: str = "PrivateDatabase"
     termination_protection: bool = False
     querier_schedule: str = "cron(0 4 * * ? *)"  # daily at 04:00 UTC
+    alarm_subscribers: tuple[str, ...] = ()
     alembic_project: Path = PROJECT
     include: tuple[Path, ...] = ()
     requirements: Path | None = None
@@ -107,6 +109,7 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         rds_ca=_rds_ca(context.get("rds-ca"), region, problems),
         architecture=ARCHITECTURES[_choice(context, "architecture", ARCHITECTURES, problems)],
         querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), problems),
+        alarm_subscribers=_subscribers(context.get("alarm-subscribers", ""), problems),
         alembic_project=_alembic_project(context.get("alembic-project", "."), problems),
         include=tuple(PROJECT / path.strip() for path in context.get("include", "").split(",") if path.strip()),
         requirements=PROJECT / context["requirements"] if context.get("requirements") else None,
@@ -163,6 +166,15 @@ def _schedule(expression: str, problems: list[str]) -> str:
             f"querier-schedule must be cron(six fields) or a rate, for example rate(5 minutes) (got {expression!r})"
         )
     return expression
+
+
+def _subscribers(value: str, problems: list[str]) -> tuple[str, ...]:
+    subscribers = tuple(text.strip() for text in value.split(",") if text.strip())
+    if not all(SUBSCRIBER.fullmatch(subscriber) for subscriber in subscribers):
+        problems.append(
+            f"alarm-subscribers must be email addresses or https:// addresses, separated by commas (got {value!r})"
+        )
+    return subscribers
 
 
 def _alembic_project(value: str, problems: list[str]) -> Path:

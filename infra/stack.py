@@ -1,10 +1,11 @@
 """The example stack: a private database, its schema as a part of the deployment, and a function that uses it."""
 
-from aws_cdk import Annotations, CfnOutput, Environment, Fn, Stack
+from aws_cdk import CfnOutput, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from infra.database import LOG_EXPORTS, Database
+from infra.monitoring import Monitoring
 from infra.network import Network
 from infra.querier import Querier
 from infra.settings import Settings, Stage
@@ -38,7 +39,7 @@ class PrivateDatabaseStack(Stack):
         )
         egress = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
         database = Database(self, "Database", vpc=network.vpc, settings=settings.database)
-        DatabaseLogs(self, "DatabaseLogs", database=database.instance, exports=LOG_EXPORTS, **options)
+        database_logs = DatabaseLogs(self, "DatabaseLogs", database=database.instance, exports=LOG_EXPORTS, **options)
         roles = DatabaseRoles(
             self,
             "Roles",
@@ -87,6 +88,16 @@ class PrivateDatabaseStack(Stack):
         )
         roles.execute_before(upgrade.resource)
         upgrade.execute_before(querier.schedule)
+        Monitoring(
+            self,
+            "Monitoring",
+            subscribers=settings.alarm_subscribers,
+            database=database.instance,
+            database_logs=database_logs,
+            upgrade=upgrade,
+            querier=querier,
+            metrics_namespace="PrivateDatabase",
+        )
         if settings.stage is Stage.PROD:
             others = self.node.children
             Protection(
@@ -97,12 +108,6 @@ class PrivateDatabaseStack(Stack):
                 **options,
             ).wrap(others)
 
-        # Remove the warning, or acknowledge it, when the alarms have an action.
-        Annotations.of(self).add_warning_v2(
-            "PrivateDatabase:alarmsNotifyNobody",
-            "The alarms of this stack notify nobody: give each an action in infra/stack.py, for example "
-            "querier.failed_alarm.add_alarm_action(SnsAction(topic)). See docs/decisions.md#the-stack",
-        )
         CfnOutput(self, "DatabaseEndpoint", value=database.instance.db_instance_endpoint_address)
         CfnOutput(self, "DatabaseName", value=settings.database.name)
         CfnOutput(self, "QuerierFunction", value=querier.handler.function.function_name)

@@ -24,11 +24,38 @@ type Version = tuple[object, ...]
 """The parts of a schedule that differ after an update, or after a deletion and a new creation."""
 
 
+def fire(scope: Scope, schedule: Schedule, due: datetime) -> None:
+    """Send the event of a schedule to its target."""
+    target = schedule["Target"]
+    event = {
+        "EventId": str(uuid.uuid4()),
+        "Source": "aws.scheduler",
+        "DetailType": "Scheduled Event",
+        "Detail": "{}",
+        "Time": due.timestamp(),
+        "Resources": [schedule["Arn"]],
+        "Account": scope[0],
+        "Region": scope[1],
+    }
+    with runtime.request_scope(*scope):
+        text = target.get("Input") or runtime.default_event(event)
+        text = fill_in(text, schedule_arn=schedule["Arn"], due=due, execution=secrets.token_hex(8))
+        if ":lambda:" in target["Arn"]:
+            _invoke(target, text)
+        else:
+            runtime.deliver({**target, "Input": text}, event, schedule)
+
+
 @dataclass
 class Scheduler:
-    """The next time of each schedule."""
+    """The next time of each schedule.
+
+    - `now`: return the time
+    - `fire`: invoke the target of a schedule that was due at a time
+    """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    fire: Callable[[Scope, Schedule, datetime], None] = fire
     _due: dict[Key, tuple[Version, datetime | None]] = field(default_factory=dict)
 
     def register(self) -> None:
@@ -45,7 +72,7 @@ class Scheduler:
                 following = after(schedule, due)
                 self._due[scope, name] = _version(schedule), following
                 if schedule.get("State") == "ENABLED":
-                    _fire(scope, schedule, due)
+                    self.fire(scope, schedule, due)
                 ended = following is None
             if ended and schedule.get("ActionAfterCompletion") == "DELETE":
                 runtime.remove_schedule(scope, name)
@@ -92,27 +119,6 @@ def fill_in(text: str, *, schedule_arn: str, due: datetime, execution: str) -> s
     for name, value in attributes.items():
         text = text.replace(f"<aws.scheduler.{name}>", value)
     return text
-
-
-def _fire(scope: Scope, schedule: Schedule, due: datetime) -> None:
-    target = schedule["Target"]
-    event = {
-        "EventId": str(uuid.uuid4()),
-        "Source": "aws.scheduler",
-        "DetailType": "Scheduled Event",
-        "Detail": "{}",
-        "Time": due.timestamp(),
-        "Resources": [schedule["Arn"]],
-        "Account": scope[0],
-        "Region": scope[1],
-    }
-    with runtime.request_scope(*scope):
-        text = target.get("Input") or runtime.default_event(event)
-        text = fill_in(text, schedule_arn=schedule["Arn"], due=due, execution=secrets.token_hex(8))
-        if ":lambda:" in target["Arn"]:
-            _invoke(target, text)
-        else:
-            runtime.deliver({**target, "Input": text}, event, schedule)
 
 
 def _invoke(target: dict[str, Any], text: str) -> None:

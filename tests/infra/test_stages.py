@@ -3,7 +3,6 @@
 from collections import Counter
 
 from aws_cdk import RemovalPolicy
-from aws_cdk.assertions import Annotations, Match
 
 from infra.settings import parse
 from infra.stack import PrivateDatabaseStack
@@ -105,12 +104,3 @@ def test_a_setting_of_the_context_is_used_in_prod() -> None:
     settings = parse({"stage": "prod", "architecture": "x86_64", "querier-schedule": "rate(1 hour)"})
     assert settings.architecture.name == "x86_64"
     assert settings.querier_schedule == "rate(1 hour)"
-
-
-def test_synth_warns_once_that_the_alarms_notify_nobody(
-    dev: Synthesized, dev_stack: PrivateDatabaseStack, prod_stack: PrivateDatabaseStack
-) -> None:
-    assert {alarm.get("AlarmActions") for alarm in dev.of_type("AWS::CloudWatch::Alarm").values()} == {None}
-    for stack in (dev_stack, prod_stack):
-        (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-        assert "alarms of this stack notify nobody" in str(warning.entry.data)

@@ -11,7 +11,7 @@ from localaws.constants import STATE
 
 os.environ["STATE_DIR"] = str(STATE / "ministack")  # the import of ministack writes files there
 
-from localaws.emulator import ministack_runtime, schedules
+from localaws.emulator import ministack_runtime
 from localaws.emulator.schedules import Scheduler, after, fill_in, first
 
 CREATED = datetime(2026, 11, 25, 10, 20, 30, tzinfo=UTC)
@@ -65,7 +65,9 @@ class Clock:
         self.now = CREATED
         self.schedules: dict[str, dict[str, Any]] = {}
         self.fired: list[str] = []
-        self.scheduler = Scheduler(now=lambda: self.now)
+        self.scheduler = Scheduler(
+            now=lambda: self.now, fire=lambda scope, record, due: self.fired.append(f"{due:%H:%M:%S}")
+        )
 
     def run(self, seconds: int) -> list[str]:
         """Advance the clock, and return the times at which the fired schedules were due."""
@@ -86,7 +88,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     monkeypatch.setattr(ministack_runtime, "schedules", listed)
     monkeypatch.setattr(ministack_runtime, "remove_schedule", lambda _, name: clock.schedules.pop(name))
-    monkeypatch.setattr(schedules, "_fire", lambda _, record, due: clock.fired.append(f"{due:%H:%M:%S}"))
     return clock
 
 
