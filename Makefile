@@ -73,7 +73,7 @@ clean:  ## remove everything that was installed or built
 .tools/.complete: requirements/uv.txt
 	@tools/setup uv
 
-.venv/.complete: requirements/dev.txt requirements/lambda-runtime.txt .tools/.complete
+.venv/.complete: pyproject.toml requirements/dev.txt requirements/lambda-runtime.txt .tools/.complete
 	@tools/setup python
 
 node_modules/.complete: package-lock.json

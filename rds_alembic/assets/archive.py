@@ -3,12 +3,12 @@
 import hashlib
 import os
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from rds_alembic.assets import interpreter
 from rds_alembic.errors import RdsAlembicError
 
 # Lambda unpacks a zip here. Byte code, and so each traceback, has this path and not the one of the build machine.
@@ -47,16 +47,21 @@ def compile_sources(folder: Path) -> None:
     "Unchecked hash" contains no date, and Python does not compare it with the source. The fixed hash seed keeps the
     order of constants in a set the same in every run.
     """
-    command = [sys.executable, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
+    command = [interpreter.find_python(), "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
     compilation = subprocess.run(
         [*command, "-s", str(folder), "-p", TASK_ROOT, str(folder)],
-        env=os.environ | {"PYTHONHASHSEED": "0"},
+        env=_environment() | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         check=False,
     )
     if compilation.returncode:
         raise RdsAlembicError(f"the sources of a function must compile: {compilation.stdout.strip()}")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without the paths of another interpreter."""
+    return {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
 
 
 def add_to_zip(target: Path, files: Mapping[str, Path]) -> None:
@@ -77,7 +82,12 @@ def cached(path: Path, build: Callable[[Path], None]) -> Path:
     """
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise RdsAlembicError(
+            f"the cache folder must be writable (got {path.parent}: {exc.strerror}): set XDG_CACHE_HOME"
+        ) from exc
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
         result = Path(folder) / path.name
         build(result)

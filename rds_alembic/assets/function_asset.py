@@ -1,6 +1,6 @@
 """A function's zip, built without Docker: locked wheels for the function's processor, and byte-compiled sources.
 
-Zips are cached in `.build/`, so that a second synth builds nothing.
+Zips are cached, so that a second synth builds nothing.
 """
 
 import os
@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from rds_alembic.assets import BUILD_FOLDER, CHECKOUT, archive, wheels
+from rds_alembic.assets import BUILD_FOLDER, SOURCES, archive, wheels
 from rds_alembic.errors import RdsAlembicError
 
-REQUIREMENTS = CHECKOUT / "requirements" / "function.txt"
+REQUIREMENTS = SOURCES / "requirements" / "function.txt"
 CACHED_ZIPS = 16  # for each function and architecture: every version of the sources adds a zip of up to 17 MB
 
 
@@ -26,7 +26,7 @@ class FunctionAsset:
     - `name`: the start of the zip's file name in the cache
     - `files`: the files and folders, by their paths in the zip
     - `requirements`: a file of locked requirements, with hashes; default: AWS Powertools and psycopg2
-    - `cache`: the folder for wheels and zips; default: `.build/` in the checkout
+    - `cache`: the folder for wheels and zips; default: the user's cache folder, or `.build/` in a checkout
     """
 
     name: str

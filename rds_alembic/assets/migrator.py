@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from rds_alembic.assets import BUILD_FOLDER, CHECKOUT, archive, wheels
+from rds_alembic.assets import BUILD_FOLDER, PACKAGE, SOURCES, archive, wheels
 from rds_alembic.assets.function_asset import FunctionAsset
 from rds_alembic.assets.imports import LAMBDA_RUNTIME, STANDARD_LIBRARY, MissingModule, missing_modules
 from rds_alembic.assets.requirements import combine
@@ -15,15 +15,16 @@ from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions.alembic_project import MANIFEST, ZIP_FOLDER, AlembicProject
 
 # An env.py may import rds_alembic.autogenerate. The constructs beside it stay out of the zip.
-AUTOGENERATE = ("rds_alembic/__init__.py", "rds_alembic/autogenerate")
+_AUTOGENERATE = {f"rds_alembic/{name}": PACKAGE / name for name in ("__init__.py", "autogenerate")}
+_MIGRATOR = {name: SOURCES / name for name in ("migrator", "rds_iam")}
 
 
 def upgrade_asset(project: AlembicProject, requirements: Path | None = None) -> FunctionAsset:
     """Return the asset of the functions that upgrade a database, with the user's locked requirements."""
-    own = CHECKOUT / "requirements" / "migrator.txt"
+    own = SOURCES / "requirements" / "migrator.txt"
     return FunctionAsset(
         name="migrator",
-        files=_checkout_files("migrator", "rds_iam", *AUTOGENERATE) | project_files(project),
+        files=_MIGRATOR | _AUTOGENERATE | project_files(project),
         requirements=_cache_text("requirements", ".txt", combine(own, requirements)) if requirements else own,
     )
 
@@ -74,16 +75,12 @@ def project_files(project: AlembicProject) -> dict[str, Path]:
 
 def roles_asset() -> FunctionAsset:
     """Return the asset of the function that sets up the roles of a database."""
-    return FunctionAsset(name="roles", files=_checkout_files("migrator", "rds_iam"))
+    return FunctionAsset(name="roles", files=_MIGRATOR)
 
 
 def protection_asset() -> FunctionAsset:
     """Return the asset of the functions that call APIs of AWS and do not connect to a database."""
-    return FunctionAsset(name="protection", files=_checkout_files("migrator", "rds_iam"))
-
-
-def _checkout_files(*names: str) -> dict[str, Path]:
-    return {name: CHECKOUT / name for name in names}
+    return FunctionAsset(name="protection", files=_MIGRATOR)
 
 
 def _shorten(path: Path) -> Path:

@@ -3,16 +3,13 @@
 import hashlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import uv
 
-from rds_alembic.assets import CHECKOUT, archive
+from rds_alembic.assets import UV_CONFIG, archive, interpreter
 from rds_alembic.errors import RdsAlembicError
 
-PYTHON = (3, 13)
-MIRROR = CHECKOUT / ".tools/uv.toml"  # tools/setup writes it if pip is configured for a mirror; uv ignores pip's files
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 # The installer's records differ from machine to machine. No handler imports the rest.
 UNUSED_FILES = (
@@ -40,7 +37,6 @@ def install_wheels(requirements: Path, architecture: str, *, cache: Path) -> Pat
 
     The key of the cache is the content of the lock file and of the modules that install it.
     """
-    _check_python()
     _check_architecture(architecture)
     inputs = [Path(__file__), Path(archive.__file__), requirements]
     key = hashlib.sha256(b"\0".join(path.read_bytes() for path in inputs)).hexdigest()[:16]
@@ -48,14 +44,6 @@ def install_wheels(requirements: Path, architecture: str, *, cache: Path) -> Pat
         cache / f"site-packages-{requirements.stem}-{architecture}-{key}",
         lambda target: _install(requirements, PLATFORMS[architecture], target=target),
     )
-
-
-def _check_python() -> None:
-    running = sys.version_info[:2]
-    if running != PYTHON:
-        raise RdsAlembicError(
-            f"Python must be 3.13 (got {running[0]}.{running[1]}): the functions cannot read other byte code"
-        )
 
 
 def _check_architecture(architecture: str) -> None:
@@ -67,13 +55,17 @@ def _install(requirements: Path, platform: str, *, target: Path) -> None:
     """Install only the listed wheels. The import of a dependency that the lock file lacks then fails in the zip too."""
     command = [uv.find_uv_bin(), "pip", "install", "--quiet"]
     command += ["--target", str(target), "--requirement", str(requirements)]
-    command += ["--python-platform", platform, "--python-version", "3.13", "--python", sys.executable]
+    command += ["--python-platform", platform, "--python-version", interpreter.NAME]
+    command += ["--python", interpreter.find_python()]
     command += ["--only-binary", ":all:", "--no-deps", "--require-hashes"]
-    if MIRROR.exists():
-        command += ["--config-file", str(MIRROR)]
+    if UV_CONFIG.exists():
+        command += ["--config-file", str(UV_CONFIG)]
     installation = subprocess.run(command, capture_output=True, text=True, check=False)
     if installation.returncode:
-        raise RdsAlembicError(f"uv cannot install {requirements.name} for {platform}: {installation.stderr.strip()}")
+        raise RdsAlembicError(
+            f"uv cannot install {requirements.name} for {platform}: {installation.stderr.strip()}\n"
+            "Behind a mirror, set its address with UV_DEFAULT_INDEX, because uv does not read the configuration of pip"
+        )
     _delete_unused_files(target)
     archive.compile_sources(target)
 

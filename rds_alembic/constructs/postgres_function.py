@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeIs, Unpack
+from typing import Unpack
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from constructs import Construct, IConstruct
+from typing_extensions import TypeIs
 
-from rds_alembic.assets import CHECKOUT
+from rds_alembic.assets import SOURCES
 from rds_alembic.assets.function_asset import FunctionAsset
 from rds_alembic.assets.rds_ca import root_certificates
 from rds_alembic.constructs.python_function import FunctionOptions, PythonFunction
@@ -58,7 +59,7 @@ class PostgresFunction(PythonFunction):
         self.database, self.database_name = database, database_name
         endpoint = _endpoint(database)
         login_files = {
-            "rds_iam": CHECKOUT / "rds_iam",
+            "rds_iam": SOURCES / "rds_iam",
             ROOT_CERTIFICATES: rds_ca or root_certificates(Stack.of(scope).region),
         }
         super().__init__(

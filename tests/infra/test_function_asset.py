@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aws_cdk import Stage
@@ -16,6 +19,7 @@ from aws_cdk import Stage
 from infra.settings import PROJECT
 from infra.stack import PrivateDatabaseStack
 from rds_alembic import FunctionAsset, RdsAlembicError, root_certificates
+from rds_alembic.assets import interpreter
 from rds_alembic.assets.function_asset import CACHED_ZIPS, Zip, build_asset
 from tests.infra.template import Synthesized
 
@@ -187,10 +191,37 @@ def test_another_architecture_is_rejected(tmp_path: Path) -> None:
         build_asset(create_asset(tmp_path), "mips")
 
 
-def test_another_version_of_python_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "version_info", (3, 14, 0, "final", 0))
-    with pytest.raises(RdsAlembicError, match=r"Python must be 3\.13 \(got 3\.14\)"):
+@pytest.fixture
+def synth_on_another_python(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace the version of the running Python, for the module that looks for Python 3.13 only."""
+    monkeypatch.setattr(interpreter, "sys", SimpleNamespace(version_info=(3, 14), implementation=sys.implementation))
+    interpreter.find_python.cache_clear()
+    yield
+    interpreter.find_python.cache_clear()
+
+
+@pytest.mark.usefixtures("synth_on_another_python")
+def test_the_byte_code_is_of_python_3_13_if_synth_runs_on_another_version(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(create_asset(tmp_path)).path) as archive:
+        compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
+        assert {name.split(".")[-2] for name in compiled} == {"cpython-313"}
+        assert {archive.read(name)[:4] for name in compiled} == {MAGIC_NUMBER}  # the tests run on Python 3.13
+
+
+@pytest.mark.usefixtures("synth_on_another_python")
+def test_a_missing_python_3_13_is_one_error_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(RdsAlembicError, match=r"Python 3\.13 must be on the PATH.*synth runs on 3\.14.*: install"):
         build(create_asset(tmp_path))
+
+
+def test_a_cache_folder_that_cannot_be_written_is_rejected(tmp_path: Path) -> None:
+    asset = create_asset(tmp_path)
+    (tmp_path / ".build").touch()  # a file in the place of the folder
+    with pytest.raises(RdsAlembicError, match=r"the cache folder must be writable \(got .*/\.build"):
+        build(asset)
 
 
 @pytest.fixture(params=["migrator", "roles", "querier"])

@@ -8,14 +8,14 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from rds_alembic.assets import CHECKOUT
+from infra.settings import PROJECT
 from rds_alembic.assets.migrator import check_imports, upgrade_asset
 from rds_alembic.assets.requirements import combine, read_requirements
 from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions.alembic_project import AlembicProject
 from tests import alembic_projects
 
-OWN = CHECKOUT / "requirements" / "migrator.txt"
+OWN = PROJECT / "requirements" / "migrator.txt"
 HASH = f"--hash=sha256:{hashlib.sha256().hexdigest()}"
 
 
@@ -44,7 +44,7 @@ def problems(folder: Path, *include: Path, requirements: Path | None = None) -> 
 
 
 def test_the_example_imports_only_modules_of_its_zip() -> None:
-    assert problems(CHECKOUT) == []
+    assert problems(PROJECT) == []
 
 
 def test_code_that_is_not_included_is_reported_with_the_import_and_the_setting(repository: Path) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from rds_alembic.assets import BUILD_FOLDER, CHECKOUT, wheels
+from rds_alembic.assets import BUILD_FOLDER, SOURCES, wheels
 from rds_alembic.assets.requirements import SUPPORTED, combine, read_requirements
 from tests.postgres.events import upgrade_event
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 
-OLDEST = CHECKOUT / "requirements" / "oldest.txt"
+OLDEST = SOURCES / "requirements" / "oldest.txt"
 ARCHITECTURE = {"aarch64": "arm64", "x86_64": "x86_64"}[platform.machine()]
 PROGRAM = """
 import json, sys
@@ -33,12 +33,12 @@ ASK_FOR_VERSIONS = "import alembic, sqlalchemy; print(alembic.__version__, sqlal
 def oldest(tmp_path: Path) -> Path:
     """Return a folder with the wheels of the migrator, in the oldest supported versions."""
     requirements = tmp_path / "oldest.txt"
-    requirements.write_text(combine(CHECKOUT / "requirements" / "migrator.txt", OLDEST))
+    requirements.write_text(combine(SOURCES / "requirements" / "migrator.txt", OLDEST))
     return wheels.install_wheels(requirements, ARCHITECTURE, cache=BUILD_FOLDER)
 
 
 def run(program: str, packages: Path, environ: dict[str, str], stdin: str = "") -> str:
-    path = os.pathsep.join([str(packages), str(CHECKOUT)])
+    path = os.pathsep.join([str(packages), str(SOURCES)])
     process = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, **environ, "PYTHONPATH": path},
