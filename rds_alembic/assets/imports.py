@@ -1,6 +1,5 @@
 """The modules that the user's code imports and that the function cannot import. No code is run."""
 
-import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rds_alembic.assets.executed_imports import Import, executed_imports
+from rds_alembic.revisions.syntax import parse_file
 
 # In AWS's python3.13 runtime, beside the standard library. https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 LAMBDA_RUNTIME = frozenset(
@@ -84,7 +84,7 @@ def missing_modules(
             continue
         read.add(file)
         package = "" if file in entry_points else modules.package_of(file)  # Alembic loads its files without a package
-        tree = ast.parse(files[file].read_bytes(), filename=str(files[file]))
+        tree = parse_file(files[file])
         for statement in executed_imports(tree, functions=functions, package=package):
             for name in _needed_modules(statement, modules):
                 if not modules.contains(name):

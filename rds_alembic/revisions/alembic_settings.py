@@ -1,15 +1,12 @@
 """The settings of an Alembic project: alembic.ini and the table `tool.alembic` of pyproject.toml. No code is run."""
 
-import configparser
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from alembic.config import Config
-
 from rds_alembic.errors import RdsAlembicError
+from rds_alembic.revisions.alembic_options import AlembicOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,28 +35,26 @@ class AlembicSettings:
         Raises RdsAlembicError for settings that a deployment cannot use.
         """
         folder = folder.resolve()
-        ini, toml = folder / "alembic.ini", folder / "pyproject.toml"
-        files = [ini] * ini.is_file() + [toml] * _has_alembic_table(toml)
-        if not files:
+        options = AlembicOptions(folder)
+        if not options.files:
             raise RdsAlembicError(
                 "alembic-project must be a folder with an alembic.ini or a pyproject.toml with [tool.alembic] "
                 f"(got {str(folder)!r})"
             )
-        config = Config(ini if ini in files else None, toml_file=toml if toml in files else None)
         try:
-            _reject_several_databases(config)
-            scripts = _script_location(config, folder, include)
-            locations = [_folder("version_locations", value, folder, include) for value in _versions(config)]
+            _reject_several_databases(options)
+            scripts = _script_location(options, folder, include)
+            locations = [_folder("version_locations", value, folder, include) for value in _versions(options)]
             return cls(
                 folder=folder,
-                files=tuple(files),
+                files=tuple(options.files),
                 script_location=scripts,
                 version_locations=tuple(locations or [scripts / "versions"]),
-                recursive=config.get_alembic_boolean_option("recursive_version_locations"),
-                sys_path=tuple((folder / path).resolve() for path in config.get_prepend_sys_paths_list() or ()),
+                recursive=options.flag("recursive_version_locations"),
+                sys_path=tuple((folder / path).resolve() for path in _sys_path(options)),
             )
-        except (configparser.Error, ValueError) as exc:
-            raise RdsAlembicError(f"cannot read {files[0]}: {exc}") from exc
+        except ValueError as exc:
+            raise RdsAlembicError(f"cannot read {options.files[0]}: {exc}") from exc
 
     def revision_paths(self) -> Iterator[Path]:
         """Yield the files of the revisions, in the order of their paths."""
@@ -69,26 +64,17 @@ class AlembicSettings:
             yield from sorted(path for path in paths if not path.name.startswith((".#", "__init__")))
 
 
-def _has_alembic_table(toml: Path) -> bool:
-    if not toml.is_file():
-        return False
-    try:
-        return "alembic" in tomllib.loads(toml.read_text(encoding="utf-8")).get("tool", {})
-    except ValueError as exc:
-        raise RdsAlembicError(f"cannot read {toml}: {exc}") from exc
-
-
-def _reject_several_databases(config: Config) -> None:
+def _reject_several_databases(options: AlembicOptions) -> None:
     # The option of `alembic init -t multidb`.
-    if databases := config.get_alembic_option("databases"):
+    if databases := options.get("databases"):
         raise RdsAlembicError(
             f"alembic.ini must not have `databases` (got {databases!r}): create one Alembic project and one "
             "AlembicUpgrade for each database"
         )
 
 
-def _script_location(config: Config, folder: Path, include: Sequence[Path]) -> Path:
-    value = config.get_alembic_option("script_location")
+def _script_location(options: AlembicOptions, folder: Path, include: Sequence[Path]) -> Path:
+    value = options.get("script_location")
     if value is None and (folder / "env.py").is_file():
         return folder  # Flask-Migrate sets the option in code, to the folder of alembic.ini
     if not isinstance(value, str) or not value:
@@ -99,8 +85,13 @@ def _script_location(config: Config, folder: Path, include: Sequence[Path]) -> P
     return scripts
 
 
-def _versions(config: Config) -> list[str]:
-    return [value for value in config.get_version_locations_list() or () if value]
+def _versions(options: AlembicOptions) -> list[str]:
+    separators = ("path_separator", "version_path_separator")
+    return options.paths("version_locations", separators=separators, default=", *| +")
+
+
+def _sys_path(options: AlembicOptions) -> list[str]:
+    return options.paths("prepend_sys_path", separators=("path_separator",), default=", *| +|:")
 
 
 def _folder(option: str, value: str, folder: Path, include: Sequence[Path]) -> Path:

@@ -7,13 +7,15 @@ import ast
 import hashlib
 from typing import Any
 
+from rds_alembic.revisions.syntax import parse
+
 
 def code_digest(code: bytes | str | ast.Module) -> str:
     """Return the sha256 of the code's syntax tree, hexadecimal. Bytes may declare their encoding.
 
     Raises SyntaxError for code that is not valid Python.
     """
-    tree = code if isinstance(code, ast.Module) else ast.parse(code)
+    tree = code if isinstance(code, ast.Module) else parse(code)
     return hashlib.sha256(_serialize(tree).encode(errors="surrogatepass")).hexdigest()
 
 
@@ -22,9 +24,9 @@ def _serialize(node: Any) -> str:
     if isinstance(node, list):
         return f"[{' '.join(map(_serialize, node))}]"
     if isinstance(node, ast.Constant):
-        return f"{type(node.value).__name__}:{node.value!r}"
+        return f"{type(node.value).__name__}:{node.value!a}"  # repr() depends on the version of Unicode
     if not isinstance(node, ast.AST):
-        return repr(node)
+        return ascii(node)
     fields = {name: value for name, value in ast.iter_fields(node) if name not in {"ctx", "type_comment"}}
     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         fields["body"] = _without_docstring(node.body)

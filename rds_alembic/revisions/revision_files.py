@@ -18,6 +18,7 @@ from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions import revision_ids
 from rds_alembic.revisions.alembic_settings import AlembicSettings
 from rds_alembic.revisions.code_digest import code_digest
+from rds_alembic.revisions.syntax import parse_file
 
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 
@@ -36,7 +37,7 @@ def read_revisions(settings: AlembicSettings) -> tuple[RevisionFile, ...]:
 
     Raises RdsAlembicError if `alembic upgrade head` would fail or reach several heads.
     """
-    trees = {path: _parse(path) for path in settings.revision_paths()}
+    trees = {path: parse_file(path) for path in settings.revision_paths()}
     if not trees:
         folders = ", ".join(map(str, settings.version_locations))
         raise RdsAlembicError(f"{folders} must have a revision (got 0): create one with .venv/bin/alembic revision")
@@ -51,13 +52,6 @@ def read_revisions(settings: AlembicSettings) -> tuple[RevisionFile, ...]:
         )
         for revision in in_order
     )
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError) as exc:
-        raise RdsAlembicError(f"cannot read the revision {path}: {type(exc).__name__}: {exc}") from exc
 
 
 def _declared_names(path: Path, tree: ast.Module) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rds_alembic.revisions.syntax import parse
+
 # alembic_version.version_num is VARCHAR(32). env.py can make the column wider, but synth does not run env.py.
 MAX_CHARACTERS = 32
 RESERVED = ("base", "head", "heads")
@@ -42,7 +44,7 @@ def _messages(ids: Iterable[tuple[object, Path]]) -> list[str]:
 def _declared_ids(paths: Iterable[Path]) -> Iterator[tuple[object, Path]]:
     for path in sorted(paths):
         try:
-            values = assignments(ast.parse(path.read_bytes()))
+            values = assignments(parse(path.read_bytes()))
         except (SyntaxError, ValueError):  # Alembic reports such a file
             continue
         revision = values.get("revision")

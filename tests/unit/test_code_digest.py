@@ -46,3 +46,13 @@ def test_bytes_are_decoded_with_their_declared_encoding() -> None:
 
 def test_a_lone_surrogate_has_a_digest() -> None:
     assert code_digest(r"x = '\ud800'") != code_digest(r"x = '\ud801'")
+
+
+def test_the_digest_does_not_depend_on_the_version_of_unicode() -> None:
+    """U+2FFC is printable since Unicode 15.1, and so for Python 3.13, but not for Python 3.12."""
+    assert code_digest("name = '\u2ffc'") == code_digest(r"name = '\u2ffc'")
+
+
+def test_syntax_of_a_newer_python_than_that_of_the_functions_is_rejected() -> None:
+    with pytest.raises(SyntaxError):
+        code_digest("try: pass\nexcept ValueError, TypeError: pass")
