@@ -1,7 +1,6 @@
 """Zips whose bytes and names depend on their content alone: no dates, no modes, no paths of the build machine."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -44,13 +43,11 @@ def digest_files(files: Mapping[str, Path]) -> str:
 def compile_sources(folder: Path) -> None:
     """Write byte code beside every source: a function cannot write it, and would compile at each cold start.
 
-    "Unchecked hash" contains no date, and Python does not compare it with the source. The fixed hash seed keeps the
-    order of constants in a set the same in every run.
+    "Unchecked hash" contains no date, and Python does not compare it with the source.
     """
     command = [sys.executable, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
     compilation = subprocess.run(
         [*command, "-s", str(folder), "-p", TASK_ROOT, str(folder)],
-        env=os.environ | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         check=False,
