@@ -32,11 +32,9 @@ class SavedLoggers(AbstractContextManager["SavedLoggers"]):
 
     def __exit__(self, *_error: object) -> None:
         self.enable()
-        if self._root.manager.disable != self._threshold:
-            logging.disable(self._threshold)
         for state in self._states:
-            if _state(state[0]) != state:
-                _restore(state)
+            _restore(state)
+        logging.disable(self._threshold)  # also makes all loggers compute their levels again
 
 
 def _loggers() -> Iterable[logging.Logger]:
@@ -49,7 +47,7 @@ def _state(logger: logging.Logger) -> _State:
 
 def _restore(state: _State) -> None:
     logger, level, handlers, filters, propagate = state
-    logger.setLevel(level)
+    logger.level = level
     logger.handlers[:] = handlers
     logger.filters[:] = filters
     logger.propagate = propagate

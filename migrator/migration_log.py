@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 from aws_lambda_powertools import Logger
-from psycopg2.extensions import STATUS_READY, TRANSACTION_STATUS_INTRANS
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.errors import CancelledError
@@ -114,7 +114,8 @@ class MigrationLog:
     def record(self, connection: Connection, revision: str, seconds: float) -> None:
         """Write a row, in the open transaction if there is one."""
         row = self._row(revision, seconds, "upgrade")
-        is_in_transaction = _is_in_transaction(connection)
+        # The server's status counts, not psycopg2's: env.py may use autocommit, and a revision may have sent a COMMIT.
+        is_in_transaction = connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
         with connection.cursor() as cursor:
             try:
                 cursor.execute(_INSERT_IN_TRANSACTION if is_in_transaction else _INSERT, row)
@@ -181,15 +182,6 @@ def _read(session: Connection, query: str, *arguments: object) -> list[tuple[Any
             return cursor.fetchall()
     except psycopg2.ProgrammingError:
         return []  # no such table, a table of an earlier release, or no right to read it
-
-
-def _is_in_transaction(connection: Connection) -> bool:
-    """Return whether the next statement runs in a transaction.
-
-    The server's status counts, not psycopg2's: env.py may use autocommit, and a revision may have sent a COMMIT.
-    """
-    begins_one = connection.status == STATUS_READY and not connection.autocommit
-    return begins_one or connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
 
 
 def _continue_without(problem: str, exc: psycopg2.Error, connection: Connection) -> None:

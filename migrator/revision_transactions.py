@@ -134,29 +134,29 @@ class _Cursor(cursor):
         self._revision = revision
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
-        self._report(query, partial(super().execute, query, vars))
+        self._report(partial(super().execute, query, vars))
 
     def executemany(self, query: Any, vars_list: Any) -> None:
-        self._report(query, partial(super().executemany, query, vars_list))
+        self._report(partial(super().executemany, query, vars_list))
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-        self._report(sql, partial(super().copy_expert, sql, file, size))
+        self._report(partial(super().copy_expert, sql, file, size))
 
     def copy_from(self, file: Any, table: str, *arguments: Any, **options: Any) -> None:
-        self._report("COPY", partial(super().copy_from, file, table, *arguments, **options))
+        self._report(partial(super().copy_from, file, table, *arguments, **options))
 
     def callproc(self, procname: Any, parameters: Any = None) -> None:
-        self._report("SELECT", partial(super().callproc, procname, parameters))
+        self._report(partial(super().callproc, procname, parameters))
 
-    def _report(self, statement: object, run: Callable[[], object]) -> None:
+    def _report(self, run: Callable[[], object]) -> None:
         self._revision.before_statement()
         try:
             run()
         except psycopg2.Error as exc:
             self._revision.after_error(exc)
             raise
-        text = statement.decode(errors="replace") if isinstance(statement, bytes) else str(statement)
-        self._revision.after_statement(text, self.statusmessage or "")
+        sent = (self.query or b"").decode(errors="replace")
+        self._revision.after_statement(sent, self.statusmessage or "")
 
 
 @contextmanager

@@ -72,8 +72,6 @@ def _cancel(connection: Connection, stack_id: str) -> None:
         connection.autocommit = True
         record_cancellation(connection, stack_id)
     except psycopg2.Error as exc:
-        if connection.closed:
-            raise
         logger.warning("the cancellation cannot be recorded", extra={"error": str(exc)})
     connection.autocommit = True
     with connection.cursor() as cursor:

@@ -38,7 +38,6 @@ class _Session:
     """A session in use. `thread` is the identifier of the thread that took it from the pool."""
 
     connection: DbapiConnection
-    entry: sa.pool.ConnectionPoolEntry
     pid: int
     thread: int
 
@@ -70,7 +69,7 @@ class Watcher:
         self.reason: str | None = None
         self._connect = connect
         self._end = deadline.at + _GRACE_SECONDS
-        self._sessions: dict[DbapiConnection, _Session] = {}
+        self._sessions: dict[sa.pool.ConnectionPoolEntry, _Session] = {}
         self._changed = threading.Condition()
         self._is_stopped = False
 
@@ -78,8 +77,7 @@ class Watcher:
     def watch(self, engine: sa.Engine) -> Iterator[None]:
         """Watch the sessions of the engine's pool that are in use, until the block ends."""
         sa.event.listen(engine, "checkout", self._add)
-        for event in ("checkin", "invalidate", "close"):
-            sa.event.listen(engine, event, self._remove)
+        sa.event.listen(engine, "checkin", self._remove)
         thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         thread.start()
         try:
@@ -94,21 +92,19 @@ class Watcher:
     def close_sessions(self) -> None:
         """Close the sessions that are still in use. A failed revision may not have closed one that holds locks."""
         with self._changed:
-            sessions = list(self._sessions.values())
-        for session in sessions:
-            session.entry.invalidate()
+            entries = list(self._sessions)
+        for entry in entries:
+            entry.invalidate()
 
     def _add(self, connection: DbapiConnection, entry: sa.pool.ConnectionPoolEntry, *_pool: object) -> None:
         with self._changed:
-            pid, thread = connection.info.backend_pid, threading.get_ident()
-            self._sessions[connection] = _Session(connection, entry, pid, thread)
+            self._sessions[entry] = _Session(connection, connection.info.backend_pid, threading.get_ident())
             if len(self._sessions) > 1:
                 self._changed.notify()
 
-    def _remove(self, connection: DbapiConnection | None, *_pool: object) -> None:
+    def _remove(self, _connection: DbapiConnection | None, entry: sa.pool.ConnectionPoolEntry) -> None:
         with self._changed:
-            if connection is not None:  # it is None when an invalidated session returns
-                self._sessions.pop(connection, None)
+            self._sessions.pop(entry, None)
 
     def _run(self) -> None:
         while candidates := self._wait():

@@ -1,7 +1,6 @@
 """Zips whose bytes and names depend on their content alone: no dates, no modes, no paths of the build machine."""
 
 import hashlib
-import os
 import subprocess
 import tempfile
 import zipfile
@@ -44,24 +43,18 @@ def digest_files(files: Mapping[str, Path]) -> str:
 def compile_sources(folder: Path) -> None:
     """Write byte code beside every source: a function cannot write it, and would compile at each cold start.
 
-    "Unchecked hash" contains no date, and Python does not compare it with the source. The fixed hash seed keeps the
-    order of constants in a set the same in every run.
+    "Unchecked hash" contains no date, and Python does not compare it with the source. `-I` ignores PYTHONPATH and
+    PYTHONHOME, which may belong to the Python of the synth.
     """
-    command = [interpreter.find_python(), "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
+    command = [interpreter.find_python(), "-I", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
     compilation = subprocess.run(
         [*command, "-s", str(folder), "-p", TASK_ROOT, str(folder)],
-        env=_environment() | {"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         check=False,
     )
     if compilation.returncode:
         raise RdsAlembicError(f"the sources of a function must compile: {compilation.stdout.strip()}")
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment without the paths of another interpreter."""
-    return {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
 
 
 def add_to_zip(target: Path, files: Mapping[str, Path]) -> None:

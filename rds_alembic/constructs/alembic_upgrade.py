@@ -115,7 +115,6 @@ class AlembicUpgrade(Construct):
             },
         )
         self.migrator.execute_before(self.resource)
-        self.resource.node.add_dependency(on_event)  # with its policy, without which a rollback is not recognised
         # Lambda's metric also counts invocations that end without the handler, for example by a timeout.
         self.failed_alarm = self.migrator.function.metric_errors().create_alarm(
             self,

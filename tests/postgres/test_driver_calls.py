@@ -10,6 +10,8 @@ WRITE = "CREATE FUNCTION write() RETURNS void LANGUAGE sql AS 'INSERT INTO t VAL
 CALLS = {
     "execute": "cursor.execute('INSERT INTO t VALUES (%s)', (7,))",
     "execute with bytes": "cursor.execute(b'INSERT INTO t VALUES (7)')",
+    "execute with bytes that are not UTF-8": "raw.set_client_encoding('LATIN1')\n"
+    "cursor.execute(b\"INSERT INTO t VALUES (7, '\\xe4')\")",
     "executemany": "cursor.executemany('INSERT INTO t VALUES (%s)', [(7,)])",
     "copy_expert": "cursor.copy_expert('COPY t (id) FROM STDIN', io.StringIO('7\\n'), 1024)",
     "copy_from": "cursor.copy_from(io.StringIO('7;\\n'), 't', sep=';', columns=('id', 'name'))",

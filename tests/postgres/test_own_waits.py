@@ -6,6 +6,7 @@ from migrator.errors import UpgradeError
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 from tests.postgres.upgrades import Upgrade, as_migrator, columns, recorded, refusal, run_upgrade
+from tests.waiting import wait_until
 
 OWN_LOCKS = {
     "a table read on a second connection": "op.execute('ALTER TABLE t ADD z int')\n"
@@ -127,6 +128,5 @@ def test_the_statement_timeout_is_not_set_for_each_statement(
 
     before = transactions()
     run(project)
-    while bootstrapped.admin("SELECT 1 FROM pg_stat_activity WHERE usename = 'migrator'"):
-        pass
+    wait_until(lambda: not bootstrapped.admin("SELECT FROM pg_stat_activity WHERE usename = 'migrator'"))
     assert 300 <= transactions() - before < 400

@@ -115,7 +115,9 @@ def test_removed_roles_keep_their_login_if_another_database_uses_them(cluster: C
     assert cluster.admin(allowed) == []
 
 
-def test_public_keeps_its_privileges_if_the_option_is_off(cluster: Cluster) -> None:
+def test_public_keeps_its_privileges_with_a_warning_if_the_option_is_off(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
     cluster.admin("GRANT CREATE ON SCHEMA public TO PUBLIC")
     everybody = """
     SELECT has_database_privilege('public', current_database(), 'CONNECT'),
@@ -123,5 +125,9 @@ def test_public_keeps_its_privileges_if_the_option_is_off(cluster: Cluster) -> N
     """
     set_up_roles(cluster, RolesRequest("app_owner", "migrator", ("querier",), revoke_public=False))
     assert cluster.admin(everybody) == [(True, True)]
+    (warning,) = caplog.messages
+    assert warning.endswith("run REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    caplog.clear()
     set_up_roles(cluster)
     assert cluster.admin(everybody) == [(False, False)]
+    assert not caplog.messages
