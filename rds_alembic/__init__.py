@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from rds_alembic.assets.function_asset import FunctionAsset as FunctionAsset
     from rds_alembic.assets.rds_ca import root_certificates as root_certificates
     from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade as AlembicUpgrade
+    from rds_alembic.constructs.checks.database import PostgresDatabase as PostgresDatabase
     from rds_alembic.constructs.database_logs import DatabaseLogs as DatabaseLogs
     from rds_alembic.constructs.database_roles import DatabaseRoles as DatabaseRoles
-    from rds_alembic.constructs.postgres_function import PostgresDatabase as PostgresDatabase
+    from rds_alembic.constructs.migrations import Migrations as Migrations
     from rds_alembic.constructs.postgres_function import PostgresFunction as PostgresFunction
     from rds_alembic.constructs.protection import Protection as Protection
     from rds_alembic.constructs.python_function import FunctionOptions as FunctionOptions
@@ -25,7 +26,8 @@ else:
         "DatabaseRoles": "constructs.database_roles",
         "FunctionAsset": "assets.function_asset",
         "FunctionOptions": "constructs.python_function",
-        "PostgresDatabase": "constructs.postgres_function",
+        "Migrations": "constructs.migrations",
+        "PostgresDatabase": "constructs.checks.database",
         "PostgresFunction": "constructs.postgres_function",
         "Protection": "constructs.protection",
         "PythonFunction": "constructs.python_function",

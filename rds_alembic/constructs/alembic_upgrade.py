@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
-from aws_cdk import CustomResource, Duration
+from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IConstruct
 
 from rds_alembic.assets.migrator import check_imports, upgrade_asset
-from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
+from rds_alembic.constructs.checks.database import PostgresDatabase
+from rds_alembic.constructs.checks.values import check_lock_timeout, check_path, check_paths
+from rds_alembic.constructs.postgres_function import PostgresFunction
 from rds_alembic.constructs.provider import Provider
 from rds_alembic.constructs.python_function import FunctionOptions, PythonFunction
 from rds_alembic.errors import RdsAlembicError
 from rds_alembic.revisions.alembic_project import AlembicProject
 
 TIMEOUT = Duration.minutes(14)  # the framework's function waits for the answer, and has 15 minutes
+MEMORY_MIB = 512
 TOTAL_TIMEOUT = Duration.hours(1)  # CloudFormation's maximum for a custom resource
 
 
@@ -33,15 +36,17 @@ class AlembicUpgrade(Construct):
       `src/shop`, they `import shop`; default: nothing
     - `requirements`: a file of locked requirements with hashes, as uv and pip-tools write it. Its versions of Alembic
       (1.13 and newer) and SQLAlchemy (2.0.31 and newer, below 2.2) replace those of the migrator; default: no file
-    - `vpc`, `vpc_subnets`: the VPC and the subnets of the migrator
-    - `database`, `database_name`, `db_user`, `rds_ca`: see `PostgresFunction`; `db_user` upgrades the schema
+    - `vpc`, `vpc_subnets`, `database`, `database_name`, `db_user`, `rds_ca`: see `PostgresFunction`; `db_user` upgrades
+      the schema
     - `lock_timeout_seconds`: the time that a revision waits for a lock on a table, with every other session behind it,
-      before it releases its locks and tries again; default: 3
+      before it releases its locks and tries again; above 0, up to 300; default: 3
     - `baseline`: the revision of the existing schema, which is recorded and not run; for one deployment; default: ""
     - `allow_ahead`: the revisions, separated by commas, at which the database may stay although the project does not
       have them; for one deployment; default: ""
     - `rerun`: any text; a new text runs the upgrade again in an otherwise unchanged deployment; default: ""
-    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    - all others: see `FunctionOptions`
+
+    Upgrades of one database in one stack run one after the other, in the order in which they are created.
     """
 
     def __init__(
@@ -49,15 +54,15 @@ class AlembicUpgrade(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        project: Path,
-        include: Sequence[Path] = (),
-        requirements: Path | None = None,
+        project: Path | str,
+        include: Sequence[Path | str] = (),
+        requirements: Path | str | None = None,
         vpc: ec2.IVpc,
-        vpc_subnets: ec2.SubnetSelection,
+        vpc_subnets: ec2.SubnetSelection | None = None,
         database: PostgresDatabase,
-        database_name: str,
+        database_name: str | None = None,
         db_user: str,
-        rds_ca: Path | None = None,
+        rds_ca: Path | str | None = None,
         lock_timeout_seconds: float = 3.0,
         baseline: str = "",
         allow_ahead: str = "",
@@ -65,8 +70,11 @@ class AlembicUpgrade(Construct):
         **options: Unpack[FunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
-        alembic_project = AlembicProject.read(project, include=include)
+        lock_timeout = check_lock_timeout(lock_timeout_seconds)
+        lock_file = None if requirements is None else check_path("requirements", requirements)
+        alembic_project = AlembicProject.read(check_path("project", project), include=check_paths("include", include))
         _check_baseline(baseline, alembic_project)
+        migrator_options: FunctionOptions = {"memory_size": MEMORY_MIB, **options}
         self.migrator = PostgresFunction(
             self,
             "Migrator",
@@ -76,14 +84,13 @@ class AlembicUpgrade(Construct):
             database_name=database_name,
             db_user=db_user,
             rds_ca=rds_ca,
-            asset=upgrade_asset(alembic_project, requirements),
+            asset=upgrade_asset(alembic_project, lock_file),
             handler="migrator.upgrade_handler.is_complete",
             description="Upgrades the database to the head of its Alembic revisions",
             service="migrator",
-            environment={"LOCK_TIMEOUT_SECONDS": f"{lock_timeout_seconds:g}"},
+            variables={"LOCK_TIMEOUT_SECONDS": lock_timeout},
             timeout=TIMEOUT,
-            memory_size=512,
-            **options,
+            **migrator_options,
         )
         check_imports(alembic_project, self.migrator.asset, self.migrator.function.architecture.name)
         on_event = PythonFunction(
@@ -115,6 +122,7 @@ class AlembicUpgrade(Construct):
             },
         )
         self.migrator.execute_before(self.resource)
+        self._run_after_earlier_upgrades()
         # Lambda's metric also counts invocations that end without the handler, for example by a timeout.
         self.failed_alarm = self.migrator.function.metric_errors().create_alarm(
             self,
@@ -124,6 +132,17 @@ class AlembicUpgrade(Construct):
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+    def _run_after_earlier_upgrades(self) -> None:
+        """Wait for the upgrades of the same database: their functions would wait for the same advisory lock."""
+        for construct in Stack.of(self).node.find_all():
+            if isinstance(construct, AlembicUpgrade) and construct is not self and construct.database == self.database:
+                self.resource.node.add_dependency(construct.resource)
+
+    @property
+    def database(self) -> tuple[str, str]:
+        """The construct path of the server, and the name of the database."""
+        return self.migrator.database.node.path, self.migrator.database_name
 
     def execute_before(self, resource: IConstruct) -> None:
         """Create a resource that needs the schema after the upgrade."""

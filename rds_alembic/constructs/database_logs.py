@@ -20,7 +20,7 @@ class DatabaseLogs(Construct):
 
     - `database`: the instance
     - `exports`: the exported logs, as in `cloudwatch_logs_exports` of the instance
-    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`; `log_retention` is also the one of
+    - all others: see `FunctionOptions`; `log_retention` is also the one of
       the exported logs
     """
 

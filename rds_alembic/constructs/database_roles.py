@@ -10,7 +10,9 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct, IConstruct
 
 from rds_alembic.assets.migrator import roles_asset
-from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
+from rds_alembic.constructs.checks.database import PostgresDatabase, check_database
+from rds_alembic.constructs.checks.roles import check_roles, choose_master
+from rds_alembic.constructs.postgres_function import PostgresFunction
 from rds_alembic.constructs.provider import Provider
 from rds_alembic.constructs.python_function import FunctionOptions
 
@@ -20,16 +22,18 @@ class DatabaseRoles(Construct):
 
     One function creates them as the master user. No other function may read the master secret.
 
-    - `vpc`, `vpc_subnets`: the VPC and the subnets of the function, which needs a route to Secrets Manager
+    - `vpc`, `vpc_subnets`: the VPC and the subnets of the function, which needs a route to Secrets Manager; default:
+      the private subnets with egress
     - `database`, `database_name`, `rds_ca`: see `PostgresFunction`
-    - `master_user`, `master_secret`: the master user of the server, and the secret with its password
-    - `owner`: the role that owns the tables and does not log in
-    - `migrator`: the role that logs in and works as the owner
+    - `master_user`, `master_secret`: the master user of the server, and the secret with its password; default: those of
+      a server that the app creates with a generated password
+    - `owner`: the role that owns the tables and does not log in; default: app_owner
+    - `migrator`: the role that logs in and works as the owner; default: migrator
     - `users`: roles that log in and get the privileges that revisions grant
     - `revoke_public`: revoke from PUBLIC the privileges on the database, and CREATE on the schema `public`, which other
       applications in the database may need; default: True
     - `rerun`: any text; a new text runs the role setup again in an otherwise unchanged deployment; default: ""
-    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    - all others: see `FunctionOptions`
     """
 
     def __init__(
@@ -38,38 +42,42 @@ class DatabaseRoles(Construct):
         construct_id: str,
         *,
         vpc: ec2.IVpc,
-        vpc_subnets: ec2.SubnetSelection,
+        vpc_subnets: ec2.SubnetSelection | None = None,
         database: PostgresDatabase,
-        database_name: str,
-        rds_ca: Path | None = None,
-        master_user: str,
-        master_secret: secretsmanager.ISecret,
-        owner: str,
-        migrator: str,
+        database_name: str | None = None,
+        rds_ca: Path | str | None = None,
+        master_user: str | None = None,
+        master_secret: secretsmanager.ISecret | None = None,
+        owner: str = "app_owner",
+        migrator: str = "migrator",
         users: Sequence[str],
         revoke_public: bool = True,
         rerun: str = "",
         **options: Unpack[FunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        check_database(database)
+        master = choose_master(database, master_user, master_secret)
+        check_roles(owner=owner, migrator=migrator, users=users, master_user=master.user)
         handler = PostgresFunction(
             self,
             "Handler",
             vpc=vpc,
             vpc_subnets=vpc_subnets,
+            needs_route=True,
             database=database,
             database_name=database_name,
-            db_user=master_user,
+            db_user=master.user,
             rds_ca=rds_ca,
             asset=roles_asset(),
             handler="migrator.roles_handler.handler",
             description="Creates the database roles, as the master user",
             service="roles",
-            environment={"MASTER_SECRET_ARN": master_secret.secret_arn},
+            variables={"MASTER_SECRET_ARN": master.secret.secret_arn},
             timeout=Duration.minutes(5),
             **options,
         )
-        master_secret.grant_read(handler.function)
+        master.secret.grant_read(handler.function)
         handler.grant_stack_actions("cloudformation:DescribeStacks")  # to recognise a rollback
         handler.function.connections.allow_to_any_ipv4(
             ec2.Port.HTTPS, "Secrets Manager and CloudFormation, through the NAT gateway"

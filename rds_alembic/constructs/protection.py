@@ -26,7 +26,7 @@ class Protection(Construct):
 
     - `database`: the instance
     - `deletion_protection`: protect the database; False removes the protection, so that the stack can be destroyed
-    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    - all others: see `FunctionOptions`
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """`Provider`: CDK's Provider framework for custom resources, with a log group."""
 
 from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import custom_resources as cr
@@ -15,7 +16,7 @@ QUERY_INTERVAL = Duration.seconds(5)
 class Provider(Construct):
     """The functions of the framework. They are outside the VPC and always answer CloudFormation.
 
-    Their log group has the retention and the removal policy of `on_event`.
+    Their log group has the retention, the removal policy and the key of `on_event`.
 
     - `on_event`: the handler of Create, Update and Delete
     - `is_complete`: the handler that is invoked until the operation is complete; default: complete after `on_event`
@@ -32,6 +33,7 @@ class Provider(Construct):
         total_timeout: Duration | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        key = on_event.encryption_key
         self.provider = cr.Provider(
             self,
             "Provider",
@@ -40,9 +42,16 @@ class Provider(Construct):
             query_interval=QUERY_INTERVAL if is_complete else None,
             total_timeout=total_timeout,
             log_group=logs.LogGroup(
-                self, "LogGroup", retention=on_event.log_retention, removal_policy=on_event.log_removal_policy
+                self,
+                "LogGroup",
+                encryption_key=key,
+                retention=on_event.log_retention,
+                removal_policy=on_event.log_removal_policy,
             ),
+            provider_function_env_encryption=key,
         )
+        if key:
+            self._allow_decryption(key)
         acknowledge(self, BASIC_EXECUTION, reason="CDK gives its functions this policy, which AWS maintains, for logs.")
         for handler in filter(None, (on_event, is_complete)):
             acknowledge_invoke(self, handler.function)
@@ -55,6 +64,12 @@ class Provider(Construct):
     def service_token(self) -> str:
         """The service token of a custom resource."""
         return self.provider.service_token
+
+    def _allow_decryption(self, key: kms.IKey) -> None:
+        """Allow the functions of the framework to decrypt their environment variables."""
+        for function in self.provider.node.find_all():
+            if isinstance(function, lambda_.Function):
+                key.grant_decrypt(function)
 
     def _acknowledge_state_machine(self) -> None:
         """Acknowledge that the state machine that invokes `is_complete` has no logs and traces."""

@@ -1,16 +1,27 @@
 """`PythonFunction`: a Lambda function in Python 3.13, with a log group, from a zip that is built at synth."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypedDict
 
 from aws_cdk import ArnFormat, AssetHashType, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from rds_alembic.assets.function_asset import FunctionAsset, build_asset
+from rds_alembic.constructs.checks.function_options import (
+    check_architecture,
+    check_encryption_key,
+    check_environment,
+    check_log_level,
+    check_memory_size,
+    check_metrics_namespace,
+)
+from rds_alembic.constructs.encryption import allow_logs
 from rds_alembic.constructs.nag import ANY_RESOURCE, BASIC_EXECUTION, VPC_EXECUTION, acknowledge, acknowledge_invoke
 
 
@@ -18,13 +29,25 @@ class FunctionOptions(TypedDict, total=False):
     """The props that every construct of this package passes on to its functions.
 
     - `architecture`: the processor, which decides the wheels in the zip; default: ARM64
+    - `memory_size`: the memory of each function in MiB, from 128 to 10240; default: 512 for the migrator, 256 for the
+      others
+    - `environment`: more environment variables, for example for env.py; names that Lambda or this package sets are
+      rejected; default: none
+    - `encryption_key`: the KMS key of the log groups and of the environment variables; default: keys of AWS
+    - `log_level`: TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL; default: INFO
     - `log_retention`: the retention of the log groups; default: one month
     - `log_removal_policy`: the removal policy of the log groups; default: DESTROY
+    - `metrics_namespace`: the namespace of the metrics in CloudWatch; default: PrivateDatabase
     """
 
     architecture: lambda_.Architecture
+    memory_size: int
+    environment: Mapping[str, str]
+    encryption_key: kms.IKey
+    log_level: str
     log_retention: logs.RetentionDays
     log_removal_policy: RemovalPolicy
+    metrics_namespace: str
 
 
 class PythonFunction(Construct):
@@ -37,10 +60,9 @@ class PythonFunction(Construct):
     - `description`: the description of the function
     - `service`: the name of the function in logs, metrics and traces
     - `timeout`: the timeout of an invocation
-    - `environment`: more environment variables; default: those of Powertools only
-    - `memory_size`: the memory in MiB; default: 256
+    - `variables`: the environment variables that the construct sets itself; default: those of Powertools only
     - `vpc`, `vpc_subnets`: the VPC and the subnets of the function; default: outside of any VPC
-    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    - all others: see `FunctionOptions`
     """
 
     def __init__(
@@ -53,16 +75,27 @@ class PythonFunction(Construct):
         description: str,
         service: str,
         timeout: Duration,
-        environment: Mapping[str, str] | None = None,
-        memory_size: int = 256,
+        variables: Mapping[str, str] = MappingProxyType({}),
         vpc: ec2.IVpc | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
         architecture: lambda_.Architecture = lambda_.Architecture.ARM_64,
+        memory_size: int = 256,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        encryption_key: kms.IKey | None = None,
+        log_level: str = "INFO",
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+        metrics_namespace: str = "PrivateDatabase",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.asset, self.log_retention, self.log_removal_policy = asset, log_retention, log_removal_policy
+        users_variables = check_environment(environment)
+        check_architecture(architecture)
+        check_encryption_key(encryption_key)
+        check_log_level(log_level)
+        check_memory_size(memory_size)
+        check_metrics_namespace(metrics_namespace)
+        self.asset, self.encryption_key = asset, encryption_key
+        self.log_retention, self.log_removal_policy = log_retention, log_removal_policy
         zip_file = build_asset(asset, architecture.name)
         self.function = lambda_.Function(
             self,
@@ -76,11 +109,13 @@ class PythonFunction(Construct):
                 str(zip_file.path), asset_hash=zip_file.digest, asset_hash_type=AssetHashType.CUSTOM
             ),
             environment={
+                **users_variables,
                 "POWERTOOLS_SERVICE_NAME": service,
-                "POWERTOOLS_METRICS_NAMESPACE": "PrivateDatabase",
-                "POWERTOOLS_LOG_LEVEL": "INFO",
-                **(environment or {}),
+                "POWERTOOLS_METRICS_NAMESPACE": metrics_namespace,
+                "POWERTOOLS_LOG_LEVEL": log_level,
+                **variables,
             },
+            environment_encryption=encryption_key,
             timeout=timeout,
             memory_size=memory_size,
             tracing=lambda_.Tracing.ACTIVE,
@@ -88,6 +123,8 @@ class PythonFunction(Construct):
             vpc_subnets=vpc_subnets,
             allow_all_outbound=False if vpc else None,
         )
+        if encryption_key:
+            encryption_key.grant_decrypt(self.function)  # CDK does not allow it
         self.log_group = self._create_log_group()
         self._acknowledge(in_vpc=vpc is not None)
 
@@ -130,10 +167,13 @@ class PythonFunction(Construct):
                 ],
             )
         )
+        if self.encryption_key:
+            allow_logs(self.encryption_key, self)
         return logs.LogGroup(
             self,
             "LogGroup",
             log_group_name=f"/aws/lambda/{self.function.function_name}",
+            encryption_key=self.encryption_key,
             retention=self.log_retention,
             removal_policy=self.log_removal_policy,
         )

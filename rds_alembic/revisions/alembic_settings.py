@@ -38,7 +38,7 @@ class AlembicSettings:
         options = AlembicOptions(folder)
         if not options.files:
             raise RdsAlembicError(
-                "alembic-project must be a folder with an alembic.ini or a pyproject.toml with [tool.alembic] "
+                "project must be a folder with an alembic.ini or a pyproject.toml with [tool.alembic] "
                 f"(got {str(folder)!r})"
             )
         try:

@@ -92,9 +92,7 @@ def test_a_project_without_revisions_is_rejected(project: Path) -> None:
 
 
 def test_a_folder_without_alembic_ini_is_rejected(tmp_path: Path) -> None:
-    assert "alembic-project must be a folder with an alembic.ini or a pyproject.toml with [tool.alembic]" in error(
-        tmp_path
-    )
+    assert "project must be a folder with an alembic.ini or a pyproject.toml with [tool.alembic]" in error(tmp_path)
 
 
 def test_an_invalid_alembic_ini_is_rejected(project: Path) -> None:

@@ -18,17 +18,14 @@ def test_the_example_of_the_readme_sets_up_roles_then_upgrades_then_creates_the_
     engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
     database = rds.DatabaseInstance(stack, "Database", engine=engine, vpc=vpc, iam_authentication=True)
     blocks = re.findall(r"^```python\n(.+?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    (example,) = [block for block in blocks if "AlembicUpgrade(" in block]
+    (example,) = [block for block in blocks if "Migrations(" in block]
     names = {
         "self": stack,
         "vpc": vpc,
-        "vpc_subnets": ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
         "database": database,
-        "master_secret": database.secret,
         "service": sns.Topic(stack, "Service"),
-        "project": PROJECT,
     }
-    exec(example, names)
+    exec(example.replace('"backend"', repr(str(PROJECT))), names)
     template = Synthesized(Template.from_stack(stack).to_json())
     upgrade = template.id_of("Custom::AlembicUpgrade")
     assert template.id_of("Custom::DatabaseRoles") in template.depends_on(upgrade)
