@@ -7,6 +7,7 @@ one line of JSON for each line of JSON. It ends at the end of its standard input
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -46,6 +47,7 @@ def main(channel: str, task_root: str, runtime: str, handler: str) -> None:
     with socket.socket(fileno=int(channel)) as connection, connection.makefile("rw", encoding="utf-8") as stream:
         sys.path.insert(0, task_root)
         sys.path.append(runtime)
+        make_read_only(task_root)
         function, failure = load(handler)
         send(stream, failure or {})
         if failure:
@@ -58,6 +60,36 @@ def exit_at_end_of_input(standard_input: int) -> None:
     """End this process, also during an invocation, when the other end of its standard input closes."""
     os.read(standard_input, 1)
     os._exit(1)
+
+
+def make_read_only(folder: str) -> None:
+    """Make Python fail to change files below a folder, also as root, as Lambda's file system does.
+
+    https://docs.python.org/3/library/audit_events.html
+    """
+    roots = tuple(dict.fromkeys(os.path.join(path, "") for path in (folder, os.path.realpath(folder))))  # noqa: PTH118
+    changes = {
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.symlink",
+        "os.link",
+        "os.truncate",
+        "shutil.rmtree",
+    }
+
+    def reject(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            paths = [path] if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC) else []
+        else:
+            paths = list(arguments) if event in changes else []
+        for path in paths:
+            if isinstance(path, (str, bytes, os.PathLike)) and os.path.abspath(os.fsdecode(path)).startswith(roots):  # noqa: PTH100
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    sys.addaudithook(reject)
 
 
 def load(handler: str) -> tuple[Any, dict[str, Any] | None]:
