@@ -62,30 +62,37 @@ def exit_at_end_of_input(standard_input: int) -> None:
     os._exit(1)
 
 
+# The positions of the changed paths among the arguments of an audit event.
+CHANGES = {
+    "os.link": (1,),
+    "os.mkdir": (0,),
+    "os.remove": (0,),
+    "os.rename": (0, 1),
+    "os.rmdir": (0,),
+    "os.symlink": (1,),
+    "os.truncate": (0,),
+    "shutil.rmtree": (0,),
+}
+
+
+def changed_paths(event: str, arguments: tuple[Any, ...]) -> list[Any]:
+    """Return the paths that an audited call would change."""
+    if event == "open":
+        return [arguments[0]] if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC) else []
+    positions = CHANGES.get(event, ())
+    is_relative_to_descriptor = positions and event != "os.truncate" and arguments[-1] not in (-1, None)
+    return [] if is_relative_to_descriptor else [arguments[position] for position in positions]
+
+
 def make_read_only(folder: str) -> None:
     """Make Python fail to change files below a folder, also as root, as Lambda's file system does.
 
     https://docs.python.org/3/library/audit_events.html
     """
     roots = tuple(dict.fromkeys(os.path.join(path, "") for path in (folder, os.path.realpath(folder))))  # noqa: PTH118
-    changes = {
-        "os.mkdir",
-        "os.remove",
-        "os.rename",
-        "os.rmdir",
-        "os.symlink",
-        "os.link",
-        "os.truncate",
-        "shutil.rmtree",
-    }
 
     def reject(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, _, flags = arguments
-            paths = [path] if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC) else []
-        else:
-            paths = list(arguments) if event in changes else []
-        for path in paths:
+        for path in changed_paths(event, arguments):
             if isinstance(path, (str, bytes, os.PathLike)) and os.path.abspath(os.fsdecode(path)).startswith(roots):  # noqa: PTH100
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
