@@ -1,6 +1,7 @@
 """Rehearsals: the functions of a deployment on an ephemeral database, started by the command."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -39,7 +40,7 @@ def run(*options: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *options],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -111,8 +112,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_and_no_file(
     project: AlembicProject, temporary: Path, number: int, status: int
 ) -> None:
     project.add("r2", "SELECT pg_sleep(600)")
-    home = str(project.folder)
-    variables = {"PATH": "/usr/bin:/bin", "HOME": home, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
     with subprocess.Popen(COMMAND, cwd=project.folder, env=variables, stdout=subprocess.PIPE, text=True) as command:
         assert command.stdout
         next(line for line in command.stdout if line.startswith("r1"))
