@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo pr test lint lint-sql format revision plan freeze synth deploy destroy lock clean
+.PHONY: help setup demo rehearse pr test lint lint-sql format revision plan freeze synth deploy destroy lock clean
 
 # jsii warns of Node versions past their end of life. The suite runs on 20; the warning stays for the others.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -22,6 +22,10 @@ setup: .venv/.complete node_modules/.complete .build/postgres-17/.complete  ## i
 
 demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 leaves it running)
 	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
+
+# The shell expands FROM, not make.
+rehearse: setup  ## apply the revisions to an ephemeral PostgreSQL as a deployment does: ARGS="-c alembic-project=shop", FROM=revision
+	@$(PYTHON) -m rds_alembic.cli rehearse $${FROM:+--from="$$FROM"} $(ARGS)
 
 pr: FROZEN = 1
 pr: lint test  ## check everything that CI checks: run it before a pull request

@@ -10,7 +10,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from rds_alembic import RdsAlembicError, root_certificates
+from rds_alembic import RdsAlembicError, parse_lock_timeout, root_certificates
 
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
@@ -19,7 +19,6 @@ CONTEXT_KEYS = (
 )
 DEFAULT_REGION = "eu-central-1"
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
-MAX_LOCK_TIMEOUT_SECONDS = 300
 SUBSCRIBER = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+|https://\S+")
 SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)|rate\(([2-9]|[1-9]\d+) (minutes|hours|days)\)|rate\(1 (minute|hour|day)\)")
 
@@ -185,12 +184,11 @@ def _alembic_project(value: str, problems: list[str]) -> Path:
 
 
 def _lock_timeout(value: str, problems: list[str]) -> float:
-    seconds = float(value) if re.fullmatch(r"\d{1,4}(\.\d{1,3})?", value) else 0.0
-    if not 0 < seconds <= MAX_LOCK_TIMEOUT_SECONDS:
-        problems.append(
-            f"lock-timeout must be a number of seconds above 0, up to {MAX_LOCK_TIMEOUT_SECONDS} (got {value!r})"
-        )
-    return seconds
+    try:
+        return parse_lock_timeout(value)
+    except RdsAlembicError as exc:
+        problems.append(str(exc))
+        return 0.0
 
 
 def _rds_ca(value: str | None, region: str, problems: list[str]) -> Path:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rds_alembic.constructs.python_function import FunctionOptions as FunctionOptions
     from rds_alembic.constructs.python_function import PythonFunction as PythonFunction
     from rds_alembic.errors import RdsAlembicError as RdsAlembicError
+    from rds_alembic.lock_timeout import parse_lock_timeout as parse_lock_timeout
 else:
     _MODULES = {
         "AlembicUpgrade": "constructs.alembic_upgrade",
@@ -32,6 +33,7 @@ else:
         "Protection": "constructs.protection",
         "PythonFunction": "constructs.python_function",
         "RdsAlembicError": "errors",
+        "parse_lock_timeout": "lock_timeout",
         "root_certificates": "assets.rds_ca",
     }
 

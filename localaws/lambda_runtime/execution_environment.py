@@ -21,15 +21,23 @@ class ExecutionEnvironment(Interpreter):
     """The interpreter of one function, in a folder of its own.
 
     `config`: the function's configuration in the form of Lambda's API. `runtime`: the folder with the packages of
-    Lambda's runtime. `variables`: further environment variables.
+    Lambda's runtime. `variables`: further environment variables. `parent`: the folder of this folder and of the
+    unpacked zips; default: the system's temporary folder.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], code_zip: bytes, *, runtime: Path, variables: Mapping[str, str]
+        self,
+        config: Mapping[str, Any],
+        code_zip: bytes,
+        *,
+        runtime: Path,
+        variables: Mapping[str, str],
+        parent: Path | None = None,
     ) -> None:
         self._config = config
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{config['FunctionName'][-30:]}-"))
-        (self.folder / "task").symlink_to(_unpacked(code_zip))
+        parent = parent or Path(tempfile.gettempdir())
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{config['FunctionName'][-30:]}-", dir=parent))
+        (self.folder / "task").symlink_to(_unpacked(code_zip, parent))
         environment = {**environment_variables(config, self.folder), **variables}
         super().__init__(self.folder, runtime=runtime, handler=config["Handler"], variables=environment)
 
@@ -40,15 +48,15 @@ class ExecutionEnvironment(Interpreter):
         return self.call(event, request_id, function_arn=arn, trace_id=trace_id, timeout=timeout)
 
 
-def _unpacked(code_zip: bytes) -> Path:
+def _unpacked(code_zip: bytes, parent: Path) -> Path:
     """Return the folder with the files of a zip. All execution environments of a zip share the folder.
 
     To unpack a zip of 17 MB takes half a second of processor time. On AWS the folder is read-only.
     """
-    folder = Path(tempfile.gettempdir(), f"task-{hashlib.sha256(code_zip).hexdigest()[:32]}")
+    folder = parent / f"task-{hashlib.sha256(code_zip).hexdigest()[:32]}"
     with _unpacking:
         if not folder.exists():
-            draft = Path(tempfile.mkdtemp(prefix="unpacking-"))
+            draft = Path(tempfile.mkdtemp(prefix="unpacking-", dir=parent))
             with zipfile.ZipFile(BytesIO(code_zip)) as archive:
                 archive.extractall(draft)
             draft.rename(folder)

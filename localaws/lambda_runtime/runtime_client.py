@@ -7,6 +7,7 @@ one line of JSON for each line of JSON. It ends at the end of its standard input
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -46,6 +47,7 @@ def main(channel: str, task_root: str, runtime: str, handler: str) -> None:
     with socket.socket(fileno=int(channel)) as connection, connection.makefile("rw", encoding="utf-8") as stream:
         sys.path.insert(0, task_root)
         sys.path.append(runtime)
+        make_read_only(task_root)
         function, failure = load(handler)
         send(stream, failure or {})
         if failure:
@@ -58,6 +60,43 @@ def exit_at_end_of_input(standard_input: int) -> None:
     """End this process, also during an invocation, when the other end of its standard input closes."""
     os.read(standard_input, 1)
     os._exit(1)
+
+
+# The positions of the changed paths among the arguments of an audit event.
+CHANGES = {
+    "os.link": (1,),
+    "os.mkdir": (0,),
+    "os.remove": (0,),
+    "os.rename": (0, 1),
+    "os.rmdir": (0,),
+    "os.symlink": (1,),
+    "os.truncate": (0,),
+    "shutil.rmtree": (0,),
+}
+
+
+def changed_paths(event: str, arguments: tuple[Any, ...]) -> list[Any]:
+    """Return the paths that an audited call would change."""
+    if event == "open":
+        return [arguments[0]] if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC) else []
+    positions = CHANGES.get(event, ())
+    is_relative_to_descriptor = positions and event != "os.truncate" and arguments[-1] not in (-1, None)
+    return [] if is_relative_to_descriptor else [arguments[position] for position in positions]
+
+
+def make_read_only(folder: str) -> None:
+    """Make Python fail to change files below a folder, also as root, as Lambda's file system does.
+
+    https://docs.python.org/3/library/audit_events.html
+    """
+    roots = tuple(dict.fromkeys(os.path.join(path, "") for path in (folder, os.path.realpath(folder))))  # noqa: PTH118
+
+    def reject(event: str, arguments: tuple[Any, ...]) -> None:
+        for path in changed_paths(event, arguments):
+            if isinstance(path, (str, bytes, os.PathLike)) and os.path.abspath(os.fsdecode(path)).startswith(roots):  # noqa: PTH100
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    sys.addaudithook(reject)
 
 
 def load(handler: str) -> tuple[Any, dict[str, Any] | None]:

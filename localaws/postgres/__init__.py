@@ -4,7 +4,7 @@ from pathlib import Path
 
 from localaws.postgres.access import SUPERUSER, ServerAccess
 from localaws.postgres.binaries import find_programs
-from localaws.postgres.choice import DEFAULT_VERSION, choose_kind
+from localaws.postgres.choice import DEFAULT_VERSION, choose_kind, preferred_kind
 from localaws.postgres.embedded import EmbeddedServer
 from localaws.postgres.server import Kind, RestartMode, Server, ServerConfig, private_folder
 
@@ -18,6 +18,7 @@ __all__ = [
     "ServerConfig",
     "choose_kind",
     "find_programs",
+    "preferred_kind",
     "start_server",
 ]
 

@@ -3,9 +3,11 @@
 import functools
 import os
 import sys
+from contextlib import suppress
 from typing import get_args
 
 from localaws.errors import LocalAwsError
+from localaws.postgres.binaries import find_programs
 from localaws.postgres.server import Kind
 
 VARIABLE = "LOCALAWS_POSTGRES"
@@ -30,6 +32,19 @@ def choose_kind(kind: Kind | None, version: int) -> Kind:
         raise LocalAwsError(f"PostgreSQL cannot run in a container: {obstacle}")
     _warn_once(f"localaws: PostgreSQL runs from the programs on this machine, not in a container: {obstacle}")
     return "embedded"
+
+
+def preferred_kind(version: int) -> Kind:
+    """Return the kind that LOCALAWS_POSTGRES names, or the programs on this machine, or a container.
+
+    The programs start in half the time of a container. Raises LocalAwsError if neither is available.
+    """
+    kind = kind_from_environment()
+    if kind is None:
+        with suppress(LocalAwsError):
+            find_programs(version)
+            kind = "embedded"
+    return choose_kind(kind, version)
 
 
 def kind_from_environment() -> Kind | None:

@@ -6,12 +6,10 @@ from typing import Any
 
 from psycopg2.sql import SQL, Identifier
 
-from localaws.errors import LocalAwsError
 from localaws.postgres import start_server
 from localaws.postgres.access import SUPERUSER, ServerAccess
-from localaws.postgres.binaries import find_programs
-from localaws.postgres.choice import DEFAULT_VERSION, choose_kind, kind_from_environment
-from localaws.postgres.server import Kind, ServerConfig
+from localaws.postgres.choice import DEFAULT_VERSION, preferred_kind
+from localaws.postgres.server import ServerConfig
 
 DATABASE = "app"
 
@@ -24,25 +22,12 @@ def database(*, owner: str, roles: Sequence[str]) -> Iterator[dict[str, Any]]:
     for the GRANT statements of revisions. The server stops at the end of the context or of this process. Raises
     LocalAwsError if no server can start.
     """
-    server = start_server(ServerConfig(), kind=_kind(), version=DEFAULT_VERSION)
+    server = start_server(ServerConfig(), kind=preferred_kind(DEFAULT_VERSION), version=DEFAULT_VERSION)
     try:
         _create_roles_and_database(server.access, owner, roles)
         yield {**server.access.trusted, "user": SUPERUSER, "dbname": DATABASE, "options": f"-c role={owner}"}
     finally:
         server.stop()
-
-
-def _kind() -> Kind:
-    """Prefer the programs on this machine: they start in half the time of a container."""
-    kind = kind_from_environment()
-    if kind is None:
-        try:
-            find_programs(DEFAULT_VERSION)
-        except LocalAwsError:
-            pass
-        else:
-            kind = "embedded"
-    return choose_kind(kind, DEFAULT_VERSION)
 
 
 def _create_roles_and_database(access: ServerAccess, owner: str, roles: Sequence[str]) -> None:

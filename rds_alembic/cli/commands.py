@@ -8,7 +8,9 @@ import click
 from rds_alembic.errors import RdsAlembicError
 
 # The module of each command has a click command of the same name, with "_" for "-".
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "rehearse": "rds_alembic.cli.rehearse",
+}
 
 
 class _Commands(click.Group):

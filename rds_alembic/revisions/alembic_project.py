@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -28,11 +28,13 @@ class AlembicProject:
     - `settings`: the folders that Alembic uses
     - `include`: folders and modules of Python code that env.py and the revisions import
     - `revision_files`: the revisions, from base to head
+    - `later_files`: the files of revisions that are not part of the project: see `up_to`
     """
 
     settings: AlembicSettings
     include: tuple[Path, ...]
     revision_files: tuple[RevisionFile, ...]
+    later_files: frozenset[Path] = frozenset()
 
     @classmethod
     def read(cls, folder: Path, *, include: Sequence[Path] = ()) -> Self:
@@ -48,6 +50,29 @@ class AlembicProject:
     def revisions(self) -> tuple[str, ...]:
         """The ids of the revisions, from base to head."""
         return tuple(file.revision for file in self.revision_files)
+
+    def up_to(self, revision: str) -> Self:
+        """Return the project as it was when a revision was its head: without the revisions that are not before it.
+
+        `revision` is an id or its beginning. Raises RdsAlembicError if it is not that of one revision.
+        """
+        heads = [name for name in self.revisions if name == revision] or [
+            name for name in self.revisions if revision and name.startswith(revision)
+        ]
+        if len(heads) != 1:
+            number = f"{len(heads)} revisions begin with it" if heads else "the project does not have it"
+            raise RdsAlembicError(f"the first revision must be one of `alembic history` (got {revision!r}: {number})")
+        parents = {file.revision: file.parents for file in self.revision_files}
+        pending, earlier = heads, set[str]()
+        while pending:
+            name = pending.pop()
+            earlier.add(name)
+            pending += [parent for parent in parents[name] if parent not in earlier]
+        return replace(
+            self,
+            revision_files=tuple(file for file in self.revision_files if file.revision in earlier),
+            later_files=frozenset(file.path for file in self.revision_files if file.revision not in earlier),
+        )
 
     @property
     def migrations_digest(self) -> str:
@@ -77,7 +102,10 @@ class AlembicProject:
                 "script_location": self._place(self.settings.script_location),
                 "version_locations": [self._place(path) for path in self.settings.version_locations],
                 "sys_path": self._sys_path(),
-                "revisions": [asdict(file) for file in self.revision_files],
+                "revisions": [
+                    {"revision": file.revision, "parents": file.parents, "digest": file.digest}
+                    for file in self.revision_files
+                ],
             },
             indent=0,
         )
@@ -85,7 +113,7 @@ class AlembicProject:
     def entry_points(self) -> dict[str, tuple[str, ...]]:
         """Map env.py and the revisions, by their paths in the zip, to the functions in them that an upgrade calls."""
         env = f"{ZIP_FOLDER}/{PurePosixPath(self._place(self.settings.script_location), 'env.py')}"
-        revisions = (self._zip_path(path) for path in self.settings.revision_paths())
+        revisions = (self._zip_path(file.path) for file in self.revision_files)
         return {env: ()} | dict.fromkeys(revisions, ("upgrade",))
 
     def search_path(self) -> list[str]:
@@ -100,7 +128,7 @@ class AlembicProject:
     def _migration_files(self) -> Iterator[tuple[str, Path]]:
         folders = dict.fromkeys([self.settings.script_location, *self.settings.version_locations])
         paths = [*self.settings.files, *(path for folder in folders for path in _files_below(folder))]
-        return ((self._zip_path(path), path) for path in dict.fromkeys(paths))
+        return ((self._zip_path(path), path) for path in dict.fromkeys(paths) if path not in self.later_files)
 
     def _included_files(self) -> Iterator[tuple[str, Path]]:
         for origin in self.include:

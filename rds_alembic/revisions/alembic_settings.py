@@ -19,6 +19,7 @@ class AlembicSettings:
     - `version_locations`: the folders of the revisions
     - `recursive`: revisions are also in folders below these
     - `sys_path`: the folders of `prepend_sys_path`
+    - `database_users`: the names of the option `database_users`: the login roles that revisions grant privileges to
     """
 
     folder: Path
@@ -27,6 +28,7 @@ class AlembicSettings:
     version_locations: tuple[Path, ...]
     recursive: bool
     sys_path: tuple[Path, ...]
+    database_users: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, *, include: Sequence[Path] = ()) -> Self:
@@ -52,6 +54,7 @@ class AlembicSettings:
                 version_locations=tuple(locations or [scripts / "versions"]),
                 recursive=options.flag("recursive_version_locations"),
                 sys_path=tuple((folder / path).resolve() for path in _sys_path(options)),
+                database_users=tuple(options.paths("database_users", separators=(), default=", *|\\s+")),
             )
         except ValueError as exc:
             raise RdsAlembicError(f"cannot read {options.files[0]}: {exc}") from exc

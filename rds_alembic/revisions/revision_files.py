@@ -25,11 +25,12 @@ _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 
 @dataclass(frozen=True, kw_only=True)
 class RevisionFile:
-    """The id of a revision, its parents (`down_revision` and `depends_on`), and the digest of its code."""
+    """The id of a revision, its parents (`down_revision` and `depends_on`), the digest of its code, and its file."""
 
     revision: str
     parents: tuple[str, ...]
     digest: str
+    path: Path
 
 
 def read_revisions(settings: AlembicSettings) -> tuple[RevisionFile, ...]:
@@ -44,11 +45,14 @@ def read_revisions(settings: AlembicSettings) -> tuple[RevisionFile, ...]:
     declared = {path: _declared_names(path, tree) for path, tree in trees.items()}
     if problems := revision_ids.problems((names["revision"], path) for path, names in declared.items()):
         raise RdsAlembicError("; ".join(problems))
-    digests = {names["revision"]: code_digest(trees[path]) for path, names in declared.items()}
+    paths = {names["revision"]: path for path, names in declared.items()}
     in_order, revisions = _sort([_revision(names) for names in declared.values()])
     return tuple(
         RevisionFile(
-            revision=revision.revision, parents=_parents(revision, revisions), digest=digests[revision.revision]
+            revision=revision.revision,
+            parents=_parents(revision, revisions),
+            digest=code_digest(trees[paths[revision.revision]]),
+            path=paths[revision.revision],
         )
         for revision in in_order
     )

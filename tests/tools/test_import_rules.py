@@ -31,10 +31,11 @@ ALLOWED = {
     "localaws.lambda_runtime": SHARED_BY_LOCALAWS,
     "localaws.postgres": SHARED_BY_LOCALAWS,
     "localaws.rds": SHARED_BY_LOCALAWS | {"localaws.postgres"},
+    "localaws.rehearsal": SHARED_BY_LOCALAWS | {"localaws.lambda_runtime", "localaws.postgres", "localaws.rds"},
     "migrations": {"localaws.errors", "localaws.postgres", "rds_alembic.autogenerate"},
     "migrator": {"rds_iam"},
     "querier": {"rds_iam"},
-    "rds_alembic": set[str](),
+    "rds_alembic": SHARED_BY_LOCALAWS | {"localaws.rehearsal"},
     "rds_alembic.autogenerate": set[str](),
     "rds_iam": set[str](),
     "review": {"localaws.postgres", "rds_alembic.revisions"},
@@ -138,6 +139,11 @@ def test_two_modules_of_the_emulator_import_ministack_and_no_other_module_does()
 def test_only_the_command_line_of_alembic_imports_the_local_aws() -> None:
     files = {file for file, module in modules_imported("migrations") if is_in(module, {"localaws"})}
     assert files == {"migrations/command_line.py"}
+
+
+def test_only_the_command_rehearse_of_the_package_imports_the_local_aws() -> None:
+    files = {file for file, module in modules_imported("rds_alembic") if is_in(module, {"localaws"})}
+    assert files == {"rds_alembic/cli/rehearse.py"}
 
 
 def test_revisions_import_alembic_and_sqlalchemy_only() -> None:

@@ -145,3 +145,34 @@ def test_the_context_has_request_id_function_name_and_remaining_time(start: Star
     interpreter.wait_until_ready("start")
     assert result_of(call(interpreter)) == ["request-1", "function", True]
     assert os.getpid() != interpreter.process.pid
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "open('new', 'w')",
+        "pathlib.Path('index.py').open('r+')",
+        "os.open(__file__, os.O_WRONLY)",
+        "os.mkdir('new')",
+        "pathlib.Path(__file__).unlink()",
+        "os.rename(__file__, '/tmp/index.py')",
+        "tempfile.NamedTemporaryFile(dir=os.path.dirname(__file__))",
+    ],
+)
+def test_code_cannot_change_the_folder_of_the_zip(start: Start, change: str) -> None:
+    interpreter = start(f"import os, pathlib, tempfile\ndef handler(event, context): {change}\n")
+    interpreter.wait_until_ready("start")
+    error = call(interpreter)["error"]
+    assert error["errorType"] == "OSError"
+    assert error["errorMessage"].startswith("[Errno 30] Read-only file system")
+
+
+def test_code_can_read_the_folder_of_the_zip_and_write_temporary_files(start: Start) -> None:
+    interpreter = start(
+        "import os, tempfile\n"
+        "def handler(event, context):\n"
+        "    with tempfile.TemporaryDirectory() as folder, open(folder + '/x', 'w') as file:\n"
+        "        return [open(__file__).read()[:6], file.write('x'), os.listdir('.')]\n"
+    )
+    interpreter.wait_until_ready("start")
+    assert result_of(call(interpreter)) == ["import", 1, ["index.py"]]
