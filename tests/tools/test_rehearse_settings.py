@@ -62,7 +62,7 @@ def test_a_malformed_cdk_json_is_rejected(project: alembic_projects.AlembicProje
         (["-c", "include"], "-c must be KEY=VALUE (got 'include')"),
         (["--env", "=1"], "--env must be NAME=VALUE (got '=1')"),
         (["-c", "lock-timeout=0"], "lock-timeout must be a number of seconds above 0, up to 300 (got '0')"),
-        (["-c", "alembic-project=nowhere"], "alembic-project must be a folder with an alembic.ini or"),
+        (["-c", "alembic-project=nowhere"], "project must be a folder with an alembic.ini or"),
         (["-c", "include=nowhere"], "include must be existing folders or modules of Python code (got 'nowhere')"),
         (["-c", "requirements=none.txt"], "requirements must be a file of locked requirements (got 'none.txt')"),
         (
