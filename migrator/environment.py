@@ -1,8 +1,8 @@
 """Run the user's env.py on the migrator's connection. Detect an env.py that opens its own."""
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from typing import Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, Self
 
 import psycopg2
 import sqlalchemy as sa
@@ -11,17 +11,20 @@ from alembic.runtime.migration import MigrationContext, MigrationStep
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.database_errors import format_error, has_sqlstate, is_canceled, wrap_database_errors
-from migrator.engine import driver_connection
+from migrator.engine import driver_connection, open_engine
 from migrator.errors import MigratorError, UpgradeError
 from migrator.loggers import SavedLoggers
 from migrator.revision_scripts import RevisionScripts
+from migrator.session import Connect
+from migrator.statement_limit import limit_statements
 from migrator.watcher import Watcher
+from rds_iam.deadline import Deadline
 from rds_iam.errors import RdsIamError
 
 ADVICE = "env.py must use the connection in config.attributes['connection'] and commit"
 
 # With these options, `context` has the same values in env.py as in `alembic upgrade head`.
-_UPGRADE_HEAD = {"as_sql": False, "starting_rev": None, "destination_rev": "head", "tag": None}
+_UPGRADE_HEAD: Mapping[str, Any] = {"as_sql": False, "starting_rev": None, "destination_rev": "head", "tag": None}
 # Settings that env.py reads to create an engine. `engine_from_config` without a URL raises KeyError('url').
 _ENGINE_KEYS = {"url", "sqlalchemy.url", "engine", "connectable"}
 _DRIVERS = {"aiopg", "asyncpg", "greenlet", "pg8000", "psycopg"}
@@ -67,16 +70,17 @@ class Environment:
         self._own_engines = own_engines
         self._loggers = SavedLoggers()
 
-    def run(self, title: str, steps: Steps) -> tuple[str, ...]:
+    def run(self, title: str, steps: Steps, **options: Any) -> tuple[str, ...]:
         """Run env.py with the revisions that `steps` returns; return the heads that Alembic read before.
 
         Raises UpgradeError, or one of its kinds, that begins with `title`. env.py gets a connection of the engine's
-        pool, which keeps the session whether env.py closes the connection or not.
+        pool, which keeps the session whether env.py closes the connection or not. `options` are those of Alembic's
+        EnvironmentContext.
         """
         self._watcher.reason = None
         try:
             with wrap_database_errors(title), closing(SharedConnection(self._engine)) as connection:
-                heads = self._run(title, connection, steps)
+                heads = self._run(title, connection, steps, options)
                 if not connection.closed:
                     # The owner of the connection commits what is left open: by an env.py that used the connection
                     # before Alembic did, or by a revision that commits, after which Alembic has no transaction.
@@ -86,14 +90,16 @@ class Environment:
             self._watcher.close_sessions()
             raise
 
-    def _run(self, title: str, connection: SharedConnection, steps: Steps) -> tuple[str, ...]:
+    def _run(
+        self, title: str, connection: SharedConnection, steps: Steps, options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
         session = driver_connection(connection)
         call = _EnvCall(steps, self._engine, self._loggers)
         config, directory = self._scripts.config, self._scripts.directory
         config.attributes.clear()
         config.attributes["connection"] = connection
         try:
-            with self._loggers, EnvironmentContext(config, directory, fn=call, **_UPGRADE_HEAD):
+            with self._loggers, EnvironmentContext(config, directory, fn=call, **{**_UPGRADE_HEAD, **options}):
                 directory.run_env()
         except (MigratorError, RdsIamError, KeyboardInterrupt):
             raise
@@ -112,6 +118,18 @@ class Environment:
         advice = f"; {ADVICE}" if is_connection_error(exc, self._own_engines) else ""
         failure = f"{self._scripts.location(exc)}{format_error(exc)}{advice}"
         return UpgradeError(f"env.py failed before it ran the revisions: {failure}")
+
+
+@contextmanager
+def open_environment(
+    scripts: RevisionScripts, connect: Connect, deadline: Deadline
+) -> Iterator[tuple[Environment, sa.Engine]]:
+    """Open an engine on `connect` for env.py. Its sessions end with the block, its statements at the deadline."""
+    watcher = Watcher(connect, deadline)
+    with open_engine(connect) as engine, OwnEngines() as own_engines:
+        limit_statements(engine, deadline)
+        with watcher.watch(engine):
+            yield Environment(scripts, engine, watcher, own_engines), engine
 
 
 class _EnvCall:

@@ -143,6 +143,8 @@ class RolesRequest:
     - `owner`: the role that owns the schema and cannot log in
     - `migrator`: the login role that changes the schema
     - `users`: the login roles that use the schema
+    - `reader`: the login role of the function that reads for operators; empty if there is no such function
+    - `reader_reads_all`: whether the reader may read all tables, without a grant
     - `revoke_public`: whether to revoke the privileges that PostgreSQL grants to PUBLIC on each database
     - `database`: the database that the roles are set up for
     """
@@ -150,13 +152,15 @@ class RolesRequest:
     owner: str
     migrator: str
     users: tuple[str, ...] = ()
+    reader: str = ""
+    reader_reads_all: bool = False
     revoke_public: bool = True
     database: DatabaseIdentity = DatabaseIdentity()
 
     @property
     def logins(self) -> tuple[str, ...]:
         """The roles that log in with a token."""
-        return (self.migrator, *self.users)
+        return (self.migrator, *self.users, *filter(None, [self.reader]))
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -171,6 +175,8 @@ class RolesRequest:
             owner=properties.text("Owner"),
             migrator=properties.text("Migrator"),
             users=properties.names("Users"),
+            reader=properties.optional_text("Reader"),
+            reader_reads_all=properties.flag("ReaderReadsAll", default=False),
             revoke_public=properties.flag("RevokePublic", default=True),
             database=DatabaseIdentity.from_texts(properties.texts("Database")),
         )

@@ -12,14 +12,12 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.database_errors import wrap_database_errors
-from migrator.engine import driver_connection, open_engine
-from migrator.environment import ADVICE, Environment, OwnEngines
+from migrator.engine import driver_connection
+from migrator.environment import ADVICE, Environment, open_environment
 from migrator.errors import UpgradeError
 from migrator.revision_scripts import RevisionScripts
 from migrator.revision_transactions import check_transactions
 from migrator.session import Connect
-from migrator.statement_limit import limit_statements
-from migrator.watcher import Watcher
 from rds_iam.deadline import Deadline
 
 type OnApplied = Callable[[DbapiConnection, str, float], None]
@@ -40,11 +38,8 @@ class RevisionRunner:
     @contextmanager
     def open(cls, scripts: RevisionScripts, connect: Connect, deadline: Deadline) -> Iterator["RevisionRunner"]:
         """Open an engine on `connect`. Its sessions end with the block, its statements at the deadline."""
-        watcher = Watcher(connect, deadline)
-        with open_engine(connect) as engine, OwnEngines() as own_engines:
-            limit_statements(engine, deadline)
-            with watcher.watch(engine):
-                yield cls(scripts, engine, Environment(scripts, engine, watcher, own_engines))
+        with open_environment(scripts, connect, deadline) as (environment, engine):
+            yield cls(scripts, engine, environment)
 
     @contextmanager
     def driver_connection(self) -> Iterator[DbapiConnection]:

@@ -21,6 +21,7 @@ from migrator.managed_roles import create_role, read_roles, reject_unmanaged, ro
 SEARCH_PATH = "pg_catalog,pg_temp"
 # One role setup at a time in a database. The number is arbitrary.
 _LOCK_KEY = 0x526F6C6573
+READER_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "60s", "lock_timeout": "5s"}
 _FIRST_MAJOR_VERSION_WITH_MEMBERSHIP_OPTIONS = 16
 
 logger = Logger(child=True)
@@ -46,6 +47,8 @@ def reconcile(connection: Connection, request: RolesRequest, old: RolesRequest |
                 _grant_login(cursor, login)
             _run(cursor, "GRANT CONNECT ON DATABASE {} TO {}", database, login)
         _grant_owner(cursor, request.migrator, request.owner, database)
+        if request.reader:
+            _set_up_operators(cursor, request, database)
         if old:
             _revoke_removed(cursor, request, old, database)
         _warn_if_public_may_create(cursor)
@@ -91,6 +94,28 @@ def _grant_owner(cursor: Cursor, migrator: str, owner: str, database: str) -> No
     _run(cursor, "GRANT {} TO {}" + _membership_options(cursor, "INHERIT TRUE, SET TRUE"), owner, migrator)
     # Objects that the migrator creates belong to the owner, so that another migrator can change them.
     _run(cursor, "ALTER ROLE {} IN DATABASE {} SET role = {}", migrator, database, owner)
+
+
+def _set_up_operators(cursor: Cursor, request: RolesRequest, database: str) -> None:
+    """Let the reader observe the server, and let the migrator end sessions that block an upgrade.
+
+    The reader has no privilege to write. Its settings are defaults of its sessions.
+    """
+    inherited = _membership_options(cursor, "INHERIT TRUE")
+    _run(cursor, "GRANT pg_monitor TO {}" + inherited, request.reader)
+    _run(cursor, "GRANT pg_signal_backend TO {}" + inherited, request.migrator)
+    if request.reader_reads_all:
+        _run(cursor, "GRANT pg_read_all_data TO {}" + inherited, request.reader)
+    elif _is_member(cursor, request.reader, "pg_read_all_data"):
+        _run(cursor, "REVOKE pg_read_all_data FROM {}", request.reader)
+    for setting, value in READER_SETTINGS.items():
+        _run(cursor, f"ALTER ROLE {{}} IN DATABASE {{}} SET {setting} = '{value}'", request.reader, database)
+
+
+def _is_member(cursor: Cursor, role: str, group: str) -> bool:
+    cursor.execute("SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", (role, group))
+    ((member,),) = cursor.fetchall()
+    return bool(member)
 
 
 def _membership_options(cursor: Cursor, options: str) -> str:

@@ -30,6 +30,9 @@ class DatabaseRoles(Construct):
     - `owner`: the role that owns the tables and does not log in; default: app_owner
     - `migrator`: the role that logs in and works as the owner; default: migrator
     - `users`: roles that log in and get the privileges that revisions grant
+    - `reader`: the role of the function of `DatabaseOperations` that reads; the migrator may then end the sessions of
+      other roles; default: no such role
+    - `reader_reads_all`: the reader may read all tables, without a grant of a revision; default: False
     - `revoke_public`: revoke from PUBLIC the privileges on the database, and CREATE on the schema `public`, which other
       applications in the database may need; default: True
     - `rerun`: any text; a new text runs the role setup again in an otherwise unchanged deployment; default: ""
@@ -51,6 +54,8 @@ class DatabaseRoles(Construct):
         owner: str = "app_owner",
         migrator: str = "migrator",
         users: Sequence[str],
+        reader: str = "",
+        reader_reads_all: bool = False,
         revoke_public: bool = True,
         rerun: str = "",
         **options: Unpack[FunctionOptions],
@@ -82,20 +87,23 @@ class DatabaseRoles(Construct):
         handler.function.connections.allow_to_any_ipv4(
             ec2.Port.HTTPS, "Secrets Manager and CloudFormation, through the NAT gateway"
         )
+        self.handler = handler
+        self.properties = {
+            "Owner": owner,
+            "Migrator": migrator,
+            "Users": list(users),
+            "Reader": reader,
+            "ReaderReadsAll": "true" if reader_reads_all else "false",
+            "RevokePublic": "true" if revoke_public else "false",
+            "Database": handler.database_identity,
+        }
         self.resource = CustomResource(
             self,
             "Resource",
             resource_type="Custom::DatabaseRoles",
             service_token=Provider(self, "Provider", on_event=handler).service_token,
             service_timeout=Duration.minutes(15),
-            properties={
-                "Owner": owner,
-                "Migrator": migrator,
-                "Users": list(users),
-                "RevokePublic": "true" if revoke_public else "false",
-                "Database": handler.database_identity,
-                "Rerun": rerun,
-            },
+            properties={**self.properties, "Rerun": rerun},
         )
         handler.execute_before(self.resource)
 

@@ -6,7 +6,7 @@ from migrator.events import RolesRequest
 from migrator.roles import reconcile
 from tests.postgres.servers import Cluster
 
-REQUEST = RolesRequest("app_owner", "migrator", ("querier",))
+REQUEST = RolesRequest("app_owner", "migrator", ("querier",), reader="reader")
 
 
 def set_up_roles(cluster: Cluster, request: RolesRequest = REQUEST, old: RolesRequest | None = None) -> None:
@@ -30,8 +30,8 @@ def privileges(cluster: Cluster) -> list[tuple[object, ...]]:
             "SELECT rolname, rolcanlogin, rolinherit, rolcreaterole, rolcreatedb, rolsuper FROM pg_roles ORDER BY 1"
         ),
         *cluster.admin("SELECT roleid::regrole::text, member::regrole::text FROM pg_auth_members ORDER BY 1, 2"),
-        *cluster.admin("SELECT datacl::text FROM pg_database WHERE datname = current_database()"),
-        *cluster.admin("SELECT nspacl::text FROM pg_namespace WHERE nspname = 'public'"),
+        *cluster.admin("SELECT unnest(datacl::text[]) FROM pg_database WHERE datname = current_database() ORDER BY 1"),
+        *cluster.admin("SELECT unnest(nspacl::text[]) FROM pg_namespace WHERE nspname = 'public' ORDER BY 1"),
     ]
 
 

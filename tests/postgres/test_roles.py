@@ -1,6 +1,7 @@
 """The role setup on a server, by a master user that is not a superuser. Tests use the privileges that it grants."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -212,3 +213,57 @@ def test_the_rollback_of_a_failed_first_role_setup_succeeds(cluster: Cluster) ->
     before = catalog(cluster)
     set_up_roles(cluster, old=RolesRequest("never_owner", "never_migrator", ("never_user",)))
     assert catalog(cluster) == before
+
+
+def test_the_reader_observes_the_server_and_reads_granted_tables_only(cluster: Cluster) -> None:
+    set_up_roles(cluster)
+    with closing(cluster.connect_with_token("migrator")) as migrator:
+        run(migrator, "CREATE TABLE open (id int)", "CREATE TABLE shut (id int)", "GRANT SELECT ON open TO reader")
+        with closing(cluster.connect_with_token("reader")) as reader:
+            assert run(reader, "SELECT * FROM open") == []
+            assert run(reader, "SHOW transaction_read_only") == [("on",)]
+            pid = migrator.info.backend_pid
+            assert run(reader, f"SELECT query FROM pg_stat_activity WHERE pid = {pid}") == [("COMMIT",)]
+            for statement in ("SELECT * FROM shut", "SET ROLE migrator", f"SELECT pg_terminate_backend({pid})"):
+                with pytest.raises(errors.InsufficientPrivilege):
+                    run(reader, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO open VALUES (1)",
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "ALTER ROLE reader CREATEROLE",
+    ],
+)
+def test_the_reader_may_not_write_in_a_transaction_that_permits_writing(cluster: Cluster, statement: str) -> None:
+    set_up_roles(cluster)
+    with closing(cluster.connect_with_token("migrator")) as migrator:
+        run(migrator, "CREATE TABLE open (id int)", "GRANT SELECT ON open TO reader")
+    with closing(cluster.connect_with_token("reader")) as reader, pytest.raises(errors.InsufficientPrivilege):
+        run(reader, "SET TRANSACTION READ WRITE", statement)
+
+
+def test_a_reader_of_all_tables_needs_no_grant_until_this_is_revoked(cluster: Cluster) -> None:
+    set_up_roles(cluster, replace(REQUEST, reader_reads_all=True))
+    with closing(cluster.connect_with_token("migrator")) as migrator:
+        run(migrator, "CREATE TABLE shut (id int)")
+    with closing(cluster.connect_with_token("reader")) as reader:
+        assert run(reader, "SELECT * FROM shut") == []
+        set_up_roles(cluster)
+        with pytest.raises(errors.InsufficientPrivilege):
+            run(reader, "SELECT * FROM shut")
+
+
+def test_the_migrator_may_end_a_session_of_another_user_and_its_owner_may_not(cluster: Cluster) -> None:
+    set_up_roles(cluster)
+    with (
+        closing(cluster.connect_with_token("querier")) as querier,
+        closing(cluster.connect_with_token("migrator")) as m,
+    ):
+        terminate = f"SELECT pg_terminate_backend({querier.info.backend_pid})"
+        with pytest.raises(errors.InsufficientPrivilege):
+            run(m, terminate)
+        assert run(m, "SET ROLE NONE", terminate) == [(True,)]
