@@ -11,6 +11,7 @@ from migrator.decision import Decision, decide
 from migrator.errors import LockNotAvailableError, UpgradeError
 from migrator.manifest import Manifest
 from migrator.migration_log import MigrationLog, check_not_cancelled, read_log
+from migrator.migration_log_schema import share_version_table
 from migrator.revision_runner import RevisionRunner
 from migrator.revision_scripts import RevisionScripts
 from migrator.session import has_tables
@@ -111,3 +112,5 @@ class LockedUpgrade:
     def _prepare_log(self) -> None:
         with self.runner.driver_connection() as connection:
             self._log.prepare(connection)
+            if self.runner.version_table:
+                share_version_table(connection, *self.runner.version_table)

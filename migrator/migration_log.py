@@ -17,35 +17,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from migrator.errors import CancelledError
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
+from migrator.migration_log_schema import prepare
 
-_IS_CURRENT = """
-SELECT to_regclass('alembic_history.cancellations') IS NOT NULL AND EXISTS (
-    SELECT FROM pg_attribute WHERE attrelid = to_regclass('alembic_history.revisions') AND attname = 'code_digest'
-)
-"""
-_CREATE = """
-CREATE SCHEMA IF NOT EXISTS alembic_history;
-CREATE TABLE IF NOT EXISTS alembic_history.revisions (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    revision text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    seconds double precision NOT NULL,
-    login text NOT NULL DEFAULT session_user,
-    stack_id text NOT NULL,
-    request_id text NOT NULL,
-    invocation text NOT NULL,
-    scripts_digest text NOT NULL
-);
-ALTER TABLE alembic_history.revisions
-    ADD COLUMN IF NOT EXISTS event text NOT NULL DEFAULT 'upgrade' CHECK (event IN ('upgrade', 'baseline')),
-    ADD COLUMN IF NOT EXISTS parents text[],
-    ADD COLUMN IF NOT EXISTS code_digest text;
-CREATE TABLE IF NOT EXISTS alembic_history.cancellations (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    stack_id text NOT NULL,
-    cancelled_at timestamptz NOT NULL DEFAULT clock_timestamp()
-)
-"""
 _INSERT = """
 INSERT INTO alembic_history.revisions
     (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest)
@@ -59,9 +32,9 @@ SELECT count(*), count(DISTINCT invocation), coalesce(sum(seconds), 0)
 FROM alembic_history.revisions WHERE request_id = %s AND event = 'upgrade'
 """
 _LAST_ROWS = """
-SELECT DISTINCT ON (revision) id, revision, parents, code_digest,
-    to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
-FROM alembic_history.revisions ORDER BY revision, id DESC
+SELECT id, revision, parents, code_digest, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+FROM (SELECT DISTINCT ON (revision) * FROM alembic_history.revisions ORDER BY revision, id DESC) AS last
+WHERE event NOT IN ('downgrade', 'unstamp') ORDER BY revision
 """
 _CANCEL = "INSERT INTO alembic_history.cancellations (stack_id) VALUES (%s)"
 _IS_CANCELLED = """
@@ -133,14 +106,6 @@ class MigrationLog:
         request, file = self.request, self.manifest.files[revision]
         deployment = (request.stack_id, request.request_id, self.invocation, request.migrations_digest)
         return (revision, seconds, *deployment, event, list(file.parents), file.digest)
-
-
-def prepare(connection: Connection) -> None:
-    """Create the tables that are missing, outside of a transaction. Raises psycopg2.Error."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute(_IS_CURRENT)
-        if cursor.fetchall() != [(True,)]:
-            cursor.execute(_CREATE)
 
 
 def read_log(session: Connection) -> LoggedRevisions:

@@ -24,7 +24,12 @@ type OnApplied = Callable[[DbapiConnection, str, float], None]
 
 
 class RevisionRunner:
-    """Runs the revisions of a project, one at a time."""
+    """Runs the revisions of a project, one at a time.
+
+    `version_table` is the schema, or None, and the name of the version table. It is None before `heads()` is called.
+    """
+
+    version_table: tuple[str | None, str] | None = None
 
     def __init__(self, scripts: RevisionScripts, engine: sa.Engine, environment: Environment) -> None:
         self._scripts = scripts
@@ -49,7 +54,12 @@ class RevisionRunner:
 
     def heads(self) -> frozenset[str]:
         """Read the heads through env.py, which may have given the version table another name or schema."""
-        heads = self._environment.run("reading the revision of the database", lambda _heads, _context: [])
+
+        def steps(_heads: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+            self.version_table = (context.version_table_schema, context.version_table)
+            return []
+
+        heads = self._environment.run("reading the revision of the database", steps)
         self._check_recorded(heads)
         return frozenset(heads)
 

@@ -13,7 +13,8 @@ from migrator import divergence
 from migrator.decision import Decision
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
-from migrator.migration_log import prepare, read_log, record_cancellation, totals
+from migrator.migration_log import read_log, record_cancellation, totals
+from migrator.migration_log_schema import prepare
 from migrator.reporting import count
 from migrator.session import Connect, read_heads
 from migrator.upgrade_context import Outcome
