@@ -67,6 +67,7 @@ class RoleSettings:
     owner: str = "app_owner"
     migrator: str = "migrator"
     querier: str = "querier"
+    reader: str = "reader"
 
 
 @dataclass(frozen=True, kw_only=True)

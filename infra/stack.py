@@ -9,7 +9,7 @@ from infra.monitoring import Monitoring
 from infra.network import Network
 from infra.querier import Querier
 from infra.settings import Settings, Stage
-from rds_alembic import AlembicUpgrade, DatabaseLogs, DatabaseRoles, FunctionOptions, Protection
+from rds_alembic import AlembicUpgrade, DatabaseLogs, DatabaseOperations, DatabaseRoles, FunctionOptions, Protection
 
 
 class PrivateDatabaseStack(Stack):
@@ -53,6 +53,8 @@ class PrivateDatabaseStack(Stack):
             owner=settings.roles.owner,
             migrator=settings.roles.migrator,
             users=[settings.roles.querier],
+            reader=settings.roles.reader,
+            reader_reads_all=settings.stage is not Stage.PROD,
             rerun=settings.rerun,
             **options,
         )
@@ -72,6 +74,19 @@ class PrivateDatabaseStack(Stack):
             baseline=settings.baseline,
             allow_ahead=settings.allow_ahead,
             rerun=settings.rerun,
+            **options,
+        )
+        DatabaseOperations(
+            self,
+            "Operations",
+            upgrade=upgrade,
+            roles=roles,
+            reader=settings.roles.reader,
+            vpc=network.vpc,
+            vpc_subnets=egress,
+            database=database.instance,
+            database_name=settings.database.name,
+            rds_ca=settings.rds_ca,
             **options,
         )
         querier = Querier(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade as AlembicUpgrade
     from rds_alembic.constructs.checks.database import PostgresDatabase as PostgresDatabase
     from rds_alembic.constructs.database_logs import DatabaseLogs as DatabaseLogs
+    from rds_alembic.constructs.database_operations import DatabaseOperations as DatabaseOperations
     from rds_alembic.constructs.database_roles import DatabaseRoles as DatabaseRoles
     from rds_alembic.constructs.migrations import Migrations as Migrations
     from rds_alembic.constructs.postgres_function import PostgresFunction as PostgresFunction
@@ -24,6 +25,7 @@ else:
     _MODULES = {
         "AlembicUpgrade": "constructs.alembic_upgrade",
         "DatabaseLogs": "constructs.database_logs",
+        "DatabaseOperations": "constructs.database_operations",
         "DatabaseRoles": "constructs.database_roles",
         "FunctionAsset": "assets.function_asset",
         "FunctionOptions": "constructs.python_function",

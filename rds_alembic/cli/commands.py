@@ -8,7 +8,19 @@ import click
 from rds_alembic.errors import RdsAlembicError
 
 # The module of each command has a click command of the same name, with "_" for "-".
+_READING = "rds_alembic.cli.reading"
 COMMANDS: dict[str, str] = {
+    "status": _READING,
+    "current": _READING,
+    "heads": _READING,
+    "history": _READING,
+    "check": _READING,
+    "watch": _READING,
+    "activity": _READING,
+    "tables": _READING,
+    "grants": _READING,
+    "query": _READING,
+    "logs": _READING,
     "rehearse": "rds_alembic.cli.rehearse",
 }
 

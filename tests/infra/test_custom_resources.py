@@ -21,6 +21,8 @@ def test_the_role_setup_gets_the_roles_and_the_identity_of_the_database(dev: Syn
         "Owner": "app_owner",
         "Migrator": "migrator",
         "Users": ["querier"],
+        "Reader": "reader",
+        "ReaderReadsAll": "true",
         "RevokePublic": "true",
         "Database": identity,
         "Rerun": "",

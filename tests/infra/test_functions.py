@@ -16,11 +16,17 @@ HANDLERS = {
     "RolesHandler": "migrator.roles_handler.handler",
     "UpgradeOnEvent": "migrator.request_handler.on_event",
     "UpgradeMigrator": "migrator.upgrade_handler.is_complete",
+    "OperationsRead": "migrator.read_handler.handler",
     "QuerierHandler": "querier.handler.handler",
     "DatabaseLogsHandler": "migrator.logs_handler.handler",
     "ProtectionHandler": "migrator.protection_handler.handler",
 }
-USERS = {"RolesHandler": "postgres", "UpgradeMigrator": "migrator", "QuerierHandler": "querier"}
+USERS = {
+    "RolesHandler": "postgres",
+    "UpgradeMigrator": "migrator",
+    "OperationsRead": "reader",
+    "QuerierHandler": "querier",
+}
 IN_VPC = tuple(USERS)
 
 
@@ -93,6 +99,7 @@ def test_every_function_has_a_service_name_for_logs_and_metrics(prod: Synthesize
         "RolesHandler": "roles",
         "UpgradeOnEvent": "migrator",
         "UpgradeMigrator": "migrator",
+        "OperationsRead": "read",
         "QuerierHandler": "querier",
         "DatabaseLogsHandler": "database-logs",
         "ProtectionHandler": "protection",

@@ -42,7 +42,7 @@ def test_rejected_traffic_is_logged(dev: Synthesized) -> None:
     assert flow_log["LogGroupName"] == {"Ref": dev.id_of("AWS::Logs::LogGroup", "NetworkRejectedTraffic")}
 
 
-def test_three_functions_may_connect_to_the_database_on_its_port_only(dev: Synthesized) -> None:
+def test_four_functions_may_connect_to_the_database_on_its_port_only(dev: Synthesized) -> None:
     port = attribute(dev.id_of("AWS::RDS::DBInstance"), "Endpoint.Port")
     rules = dev.of_type("AWS::EC2::SecurityGroupIngress").values()
     database = attribute(dev.id_of("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup"), "GroupId")
@@ -51,6 +51,7 @@ def test_three_functions_may_connect_to_the_database_on_its_port_only(dev: Synth
         "RolesHandlerFunctionSecurityGroup",
         "UpgradeMigratorFunctionSecurityGroup",
         "QuerierHandlerFunctionSecurityGroup",
+        "OperationsReadFunctionSecurityGroup",
     ]
     assert sorted(sources) == sorted(dev.id_of("AWS::EC2::SecurityGroup", prefix) for prefix in functions)
     assert all(rule["GroupId"] == database for rule in rules)
@@ -66,7 +67,7 @@ def test_the_database_allows_no_address_and_no_outgoing_connection(dev: Synthesi
 def test_only_the_role_setup_may_connect_to_the_apis_of_aws(dev: Synthesized) -> None:
     to_database = dev.of_type("AWS::EC2::SecurityGroupEgress").values()
     database = attribute(dev.id_of("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup"), "GroupId")
-    assert len(to_database) == 3
+    assert len(to_database) == 4
     assert all(rule["DestinationSecurityGroupId"] == database for rule in to_database)
     by_address = {
         name: [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]]

@@ -1,0 +1,135 @@
+"""`DatabaseOperations`: the functions behind the command rds-alembic, and the permissions to use them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Unpack
+
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from rds_alembic import outputs
+from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade
+from rds_alembic.constructs.database_roles import DatabaseRoles
+from rds_alembic.constructs.nag import acknowledge_wildcard
+from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
+from rds_alembic.constructs.python_function import FunctionOptions
+
+type _Permissions = Mapping[tuple[str, ...], Sequence[str]]
+
+
+class DatabaseOperations(Construct):
+    """Commands for a database that only functions in its VPC can reach: `rds-alembic status --stack STACK`.
+
+    The reading function logs in as a role that cannot write. The permission to invoke a function is the authorisation.
+
+    - `upgrade`: the upgrade of the database, whose zip the functions use
+    - `roles`: the role setup of the database
+    - `reader`: the user of the reading function, which `roles` creates
+    - `vpc`, `vpc_subnets`: the VPC and the subnets of the functions
+    - `database`, `database_name`, `rds_ca`: see `PostgresFunction`
+    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        upgrade: AlembicUpgrade,
+        roles: DatabaseRoles,
+        reader: str,
+        vpc: ec2.IVpc,
+        vpc_subnets: ec2.SubnetSelection,
+        database: PostgresDatabase,
+        database_name: str,
+        rds_ca: Path | None = None,
+        **options: Unpack[FunctionOptions],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.read_function = PostgresFunction(
+            self,
+            "Read",
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            database=database,
+            database_name=database_name,
+            db_user=reader,
+            rds_ca=rds_ca,
+            # One zip for three functions: Lambda unpacks it once for each, and reads only what is imported.
+            asset=upgrade.migrator.asset,
+            handler="migrator.read_handler.handler",
+            description="Runs the reading commands of rds-alembic",
+            service="read",
+            timeout=Duration.minutes(2),
+            memory_size=512,
+            **options,
+        )
+        self.log_groups = {
+            "migrator": upgrade.migrator.log_group,
+            "roles": roles.handler.log_group,
+            "read": self.read_function.log_group,
+        }
+        self.read_policy = self._managed_policy("ReadPolicy", self._read_permissions(), "The reading commands")
+        self._output("ReadFunction", self.read_function.function.function_name, outputs.READ_FUNCTION)
+        self._output("ReadPolicyArn", self.read_policy.managed_policy_arn, outputs.READ_POLICY)
+        self._output(
+            "LogGroups",
+            ",".join(f"{name}={group.log_group_name}" for name, group in self.log_groups.items()),
+            outputs.LOG_GROUPS,
+        )
+
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Permit the reading commands."""
+        return _grant(grantee, self._read_permissions())
+
+    def _read_permissions(self) -> _Permissions:
+        return {
+            ("lambda:InvokeFunction",): [self.read_function.function.function_arn],
+            ("cloudformation:DescribeStacks",): [self._stack_arn],
+            # IAM compares some actions with the ARN of the group, and others with the ARN that ends in `:*`.
+            ("logs:FilterLogEvents",): [arn for group in self._log_group_arns for arn in (group, f"{group}:*")],
+        }
+
+    @property
+    def _stack_arn(self) -> str:
+        stack = Stack.of(self)
+        return stack.format_arn(service="cloudformation", resource="stack", resource_name=f"{stack.stack_name}/*")
+
+    @property
+    def _log_group_arns(self) -> list[str]:
+        return [
+            Stack.of(self).format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name=group.log_group_name,
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+            for group in self.log_groups.values()
+        ]
+
+    def _managed_policy(self, construct_id: str, permissions: _Permissions, description: str) -> iam.ManagedPolicy:
+        statements = [
+            iam.PolicyStatement(actions=list(actions), resources=list(resources))
+            for actions, resources in permissions.items()
+        ]
+        policy = iam.ManagedPolicy(self, construct_id, description=description, statements=statements)
+        acknowledge_wildcard(policy, self._stack_arn, reason="The wildcard is for the id of this one stack.")
+        for arn in self._log_group_arns:
+            acknowledge_wildcard(policy, f"{arn}:*", reason="The wildcard is for the streams of this one log group.")
+        return policy
+
+    def _output(self, construct_id: str, value: str, description: str) -> None:
+        CfnOutput(self, construct_id, value=value, description=description)
+
+
+def _grant(grantee: iam.IGrantable, permissions: _Permissions) -> iam.Grant:
+    grants = [
+        iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=list(resources))
+        for actions, resources in permissions.items()
+    ]
+    combined = grants[0]
+    for grant in grants[1:]:
+        combined = combined.combine(grant)
+    return combined
