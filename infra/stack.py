@@ -81,11 +81,8 @@ class PrivateDatabaseStack(Stack):
             "Operations",
             upgrade=upgrade,
             roles=roles,
-            reader=settings.roles.reader,
             vpc=network.vpc,
             vpc_subnets=egress,
-            database=database.instance,
-            database_name=settings.database.name,
             rds_ca=settings.rds_ca,
             **options,
         )

@@ -10,11 +10,12 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from rds_alembic import outputs
-from rds_alembic.constructs.alembic_upgrade import AlembicUpgrade
+from rds_alembic.constructs.alembic_upgrade import MEMORY_MIB, AlembicUpgrade
 from rds_alembic.constructs.database_roles import DatabaseRoles
 from rds_alembic.constructs.nag import acknowledge_wildcard
-from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
+from rds_alembic.constructs.postgres_function import PostgresFunction
 from rds_alembic.constructs.python_function import FunctionOptions
+from rds_alembic.errors import RdsAlembicError
 
 type _Permissions = Mapping[tuple[str, ...], Sequence[str]]
 
@@ -25,11 +26,11 @@ class DatabaseOperations(Construct):
     The reading function logs in as a role that cannot write. The permission to invoke a function is the authorisation.
 
     - `upgrade`: the upgrade of the database, whose zip the functions use
-    - `roles`: the role setup of the database
-    - `reader`: the user of the reading function, which `roles` creates
-    - `vpc`, `vpc_subnets`: the VPC and the subnets of the functions
-    - `database`, `database_name`, `rds_ca`: see `PostgresFunction`
-    - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
+    - `roles`: the role setup of the database, with a `reader`
+    - `vpc`, `vpc_subnets`, `rds_ca`: see `PostgresFunction`
+    - all others: see `FunctionOptions`
+
+    Raises RdsAlembicError for roles without a reader.
     """
 
     def __init__(
@@ -39,32 +40,31 @@ class DatabaseOperations(Construct):
         *,
         upgrade: AlembicUpgrade,
         roles: DatabaseRoles,
-        reader: str,
         vpc: ec2.IVpc,
-        vpc_subnets: ec2.SubnetSelection,
-        database: PostgresDatabase,
-        database_name: str,
-        rds_ca: Path | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        rds_ca: Path | str | None = None,
         **options: Unpack[FunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        if not roles.reader:
+            raise RdsAlembicError(f"reader must be the name of a role (got none): set it in {roles.node.path}")
+        function_options: FunctionOptions = {"memory_size": MEMORY_MIB, **options}
         self.read_function = PostgresFunction(
             self,
             "Read",
             vpc=vpc,
             vpc_subnets=vpc_subnets,
-            database=database,
-            database_name=database_name,
-            db_user=reader,
+            database=upgrade.migrator.database,
+            database_name=upgrade.migrator.database_name,
+            db_user=roles.reader,
             rds_ca=rds_ca,
-            # One zip for three functions: Lambda unpacks it once for each, and reads only what is imported.
+            # One zip for all functions that run env.py: a function reads only what it imports.
             asset=upgrade.migrator.asset,
             handler="migrator.read_handler.handler",
             description="Runs the reading commands of rds-alembic",
             service="read",
             timeout=Duration.minutes(2),
-            memory_size=512,
-            **options,
+            **function_options,
         )
         self.log_groups = {
             "migrator": upgrade.migrator.log_group,

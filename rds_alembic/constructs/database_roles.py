@@ -54,7 +54,7 @@ class DatabaseRoles(Construct):
         owner: str = "app_owner",
         migrator: str = "migrator",
         users: Sequence[str],
-        reader: str = "",
+        reader: str | None = None,
         reader_reads_all: bool = False,
         revoke_public: bool = True,
         rerun: str = "",
@@ -63,7 +63,7 @@ class DatabaseRoles(Construct):
         super().__init__(scope, construct_id)
         check_database(database)
         master = choose_master(database, master_user, master_secret)
-        check_roles(owner=owner, migrator=migrator, users=users, master_user=master.user)
+        check_roles(owner=owner, migrator=migrator, users=users, reader=reader, master_user=master.user)
         handler = PostgresFunction(
             self,
             "Handler",
@@ -87,12 +87,12 @@ class DatabaseRoles(Construct):
         handler.function.connections.allow_to_any_ipv4(
             ec2.Port.HTTPS, "Secrets Manager and CloudFormation, through the NAT gateway"
         )
-        self.handler = handler
+        self.handler, self.reader = handler, reader
         self.properties = {
             "Owner": owner,
             "Migrator": migrator,
             "Users": list(users),
-            "Reader": reader,
+            "Reader": reader or "",
             "ReaderReadsAll": "true" if reader_reads_all else "false",
             "RevokePublic": "true" if revoke_public else "false",
             "Database": handler.database_identity,

@@ -24,7 +24,8 @@ class Migrations(Construct):
     - `vpc_subnets`: private subnets with a route to Secrets Manager; default: those with egress
     - `database`, `database_name`, `rds_ca`: see `PostgresFunction`
     - `users`: the roles of the application; default: none
-    - `owner`, `migrator`, `master_user`, `master_secret`, `revoke_public`: see `DatabaseRoles`
+    - `owner`, `migrator`, `reader`, `reader_reads_all`, `master_user`, `master_secret`, `revoke_public`: see
+      `DatabaseRoles`
     - `rerun`: any text; a new text runs role setup and upgrade again in an otherwise unchanged deployment; default: ""
     - all others: see `FunctionOptions`
     """
@@ -45,6 +46,8 @@ class Migrations(Construct):
         requirements: Path | str | None = None,
         owner: str = "app_owner",
         migrator: str = "migrator",
+        reader: str | None = None,
+        reader_reads_all: bool = False,
         master_user: str | None = None,
         master_secret: secretsmanager.ISecret | None = None,
         revoke_public: bool = True,
@@ -68,6 +71,8 @@ class Migrations(Construct):
             owner=owner,
             migrator=migrator,
             users=users,
+            reader=reader,
+            reader_reads_all=reader_reads_all,
             revoke_public=revoke_public,
             rerun=rerun,
             **options,

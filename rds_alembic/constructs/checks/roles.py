@@ -42,12 +42,17 @@ def choose_master(database: PostgresDatabase, user: str | None, secret: secretsm
     return MasterUser(chosen_user, chosen_secret)
 
 
-def check_roles(*, owner: str, migrator: str, users: Sequence[str], master_user: str) -> None:
+def check_roles(
+    *, owner: str, migrator: str, users: Sequence[str], reader: str | None = None, master_user: str
+) -> None:
     """Check the names of the roles. Each role has one purpose."""
     check_role("owner", owner)
     check_role("migrator", migrator)
     names = check_names("users", users)
     others = [(f"users[{index}]", name) for index, name in enumerate(names)]
+    if reader is not None:
+        check_role("reader", reader)
+        others.append(("reader", reader))
     check_different([("master_user", master_user), ("owner", owner), ("migrator", migrator), *others])
 
 
