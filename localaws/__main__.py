@@ -1,13 +1,11 @@
-"""The command line: `.venv/bin/python -m localaws demo | up | deploy | query SQL | env | status | down`."""
+"""The command line: `.venv/bin/python -m localaws demo | up | deploy | env | status | down`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from contextlib import closing
 
-import psycopg2
 from rich.console import Console
 
 from localaws import cdk, demo
@@ -26,7 +24,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     try:
         arguments.command(arguments)
-    except (LocalAwsError, psycopg2.Error) as error:
+    except LocalAwsError as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {str(error).strip()}", markup=False, highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -39,10 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     demo_parser = commands.add_parser("demo", help="deploy, migrate, write a row, destroy")
     demo_parser.add_argument("--keep", action="store_true", help="leave the local AWS running at the end")
     demo_parser.set_defaults(command=_demo)
-    query = commands.add_parser("query", help="run an SQL statement in the deployed database")
-    query.add_argument("sql")
-    query.add_argument("--user", default="querier", help="the login role (default: %(default)s)")
-    query.set_defaults(command=_query)
     for name, command, text in (
         ("up", _up, "start and bootstrap a local AWS, and leave it running"),
         ("deploy", _deploy, "deploy the checkout to the local AWS that was left running"),
@@ -70,11 +64,6 @@ def _up(_: argparse.Namespace) -> None:
 
 def _deploy(_: argparse.Namespace) -> None:
     demo.deploy(LocalAws.attach(), Steps(2, CONSOLE))
-
-
-def _query(arguments: argparse.Namespace) -> None:
-    with closing(LocalAws.attach().connect(arguments.user)) as database:
-        CONSOLE.print(demo.rows_of(database, arguments.sql))
 
 
 def _env(_: argparse.Namespace) -> None:

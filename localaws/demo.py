@@ -22,12 +22,13 @@ from localaws.steps import Step, Steps
 
 STEPS, STEPS_WHEN_KEPT = 8, 6
 NEXT_COMMANDS = """
-The local AWS is still running. Commands to query its database, to deploy your changes, to configure your shell for it,
-and to stop it:
+The local AWS is still running. Commands to configure your shell for it, to look into its database, to deploy your
+changes, and to stop it:
 
-  .venv/bin/python -m localaws query "select * from queries"
-  .venv/bin/python -m localaws deploy
   eval "$(.venv/bin/python -m localaws env)"
+  .venv/bin/rds-alembic status --stack {stack}
+  .venv/bin/rds-alembic query "select * from queries" --stack {stack}
+  .venv/bin/python -m localaws deploy
   .venv/bin/python -m localaws down
 
 Logs: {folder}"""
@@ -118,7 +119,9 @@ class Demo:
             aws.stop()
 
     def _print_next_commands(self, aws: LocalAws) -> None:
-        self.steps.console.print(NEXT_COMMANDS.format(folder=aws.instance.folder), highlight=False, markup=False)
+        self.steps.console.print(
+            NEXT_COMMANDS.format(folder=aws.instance.folder, stack=cdk.STACK), highlight=False, markup=False
+        )
 
 
 def rows_of(database: connection, sql: str) -> Table:

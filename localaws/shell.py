@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 
@@ -10,6 +11,8 @@ from localaws.cdk import local_context
 from localaws.constants import HOST
 
 CREDENTIAL_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+# A profile may set an endpoint, a region, or a certificate authority.
+NO_CONFIGURATION = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 CONTEXT_PREFIX = "PRIVATE_DATABASE_"
 """The prefix of the environment variables that app.py reads as settings."""
 
@@ -19,7 +22,7 @@ def shell_lines(aws: LocalAws, environ: Mapping[str, str]) -> Iterator[str]:
     exported = {name: value for name, value in aws.env().items() if name.startswith(("AWS_", "CDK_", "NODE_"))}
     for setting, value in local_context(aws.ca_path).items():
         exported[CONTEXT_PREFIX + setting.replace("-", "_").upper()] = value
-    exported |= _proxy_exceptions(environ)
+    exported |= NO_CONFIGURATION | _proxy_exceptions(environ)
     others = {name for name in environ if name.startswith("AWS_")} | set(CREDENTIAL_VARIABLES)
     for name in sorted(others - exported.keys()):
         yield f"unset {name}"

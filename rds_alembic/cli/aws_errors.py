@@ -23,7 +23,10 @@ _EXPLANATIONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
         "AWS credentials must be valid ({}): sign in again, for example with aws sso login",
     ),
-    ((exceptions.HTTPClientError, exceptions.InvalidRegionError), "AWS cannot be reached: {}: check --region"),
+    (
+        (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.InvalidRegionError),
+        "AWS cannot be reached: {}: check --region",
+    ),
 )
 
 

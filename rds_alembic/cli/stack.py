@@ -96,7 +96,7 @@ class Stack:
             policy = self.output(outputs.READ_POLICY if is_read else outputs.CHANGE_POLICY)
             raise CommandError(explain(exc, f"lambda:InvokeFunction on {function}", policy=policy)) from exc
         if "FunctionError" in response:
-            raise CommandError(_failure(body, function))
+            raise CommandError(failure_of(body, function))
         answer: Answer = body
         return answer
 
@@ -109,7 +109,7 @@ def call_aws(call: Any, action: str, **arguments: object) -> Any:
         raise CommandError(explain(exc, action)) from exc
 
 
-def _failure(body: Any, function: str) -> str:
+def failure_of(body: Any, function: str) -> str:
     """Return the message of a function that has failed: its own, or Lambda's about its end."""
     message = str(body.get("errorMessage", "no message")) if isinstance(body, dict) else str(body)
     kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""

@@ -21,6 +21,9 @@ DEVELOPER = {
     "AWS_ROLE_ARN": "arn:aws:iam::111111111111:role/developer",
     "AWS_WEB_IDENTITY_TOKEN_FILE": "/token",
     "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_CONFIG_FILE": "/home/developer/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "/home/developer/credentials",
+    "AWS_CA_BUNDLE": "/home/developer/ca.pem",
 }
 
 
@@ -48,7 +51,17 @@ def test_the_shell_has_no_aws_variables_of_the_developer(aws: LocalAws) -> None:
     assert shell["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4567"
     assert shell["AWS_SECRET_ACCESS_KEY"] == "it's"
     assert shell["AWS_REGION"] == "eu-central-1"
-    assert {name for name in shell if name in DEVELOPER} == {"PATH", "AWS_REGION"}
+    assert {name for name in shell if shell[name] == DEVELOPER.get(name)} == {"PATH"}
+
+
+def test_the_files_of_the_developer_have_no_effect(aws: LocalAws, tmp_path: Path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nregion = us-west-2\nendpoint_url = https://example.com\n")
+    shell = evaluated(aws, {**DEVELOPER, "HOME": str(tmp_path)})
+    program = "import boto3; client = boto3.client('sts'); print(client.meta.region_name, client.meta.endpoint_url)"
+    del shell["AWS_CA_BUNDLE"]  # this instance has no certificate authority
+    printed = subprocess.run([sys.executable, "-c", program], env=shell, capture_output=True, text=True, check=True)
+    assert printed.stdout.split() == ["eu-central-1", "https://127.0.0.1:4567"]
 
 
 def test_a_profile_that_is_set_but_not_exported_is_unset(aws: LocalAws) -> None:
