@@ -20,8 +20,8 @@ help:  ## list the commands
 
 setup: .venv/.complete node_modules/.complete .build/postgres-17/.complete  ## install everything that the project needs into .venv and node_modules
 
-demo: setup  ## deploy to a local AWS, migrate, write a row, destroy (KEEP=1 leaves it running)
-	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep)
+demo: setup  ## deploy to a local AWS, migrate, write a row, destroy: KEEP=1 leaves it running, ARGS="-c alembic-project=shop"
+	@$(PYTHON) -m localaws demo $(if $(KEEP),--keep) $(ARGS)
 
 # The shell expands FROM, not make.
 rehearse: setup  ## apply the revisions to an ephemeral PostgreSQL as a deployment does: ARGS="-c alembic-project=shop", FROM=revision

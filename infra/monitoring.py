@@ -29,7 +29,7 @@ class Monitoring(Construct):
     - `subscribers`: email addresses and https addresses that receive the alarms
     - `database`: the instance; its log `postgresql` must be exported
     - `database_logs`: the resource that creates the log group of the exported logs
-    - `upgrade`, `querier`: the constructs whose alarms and metrics are shown
+    - `upgrade`, `querier`: the constructs whose alarms and metrics are shown; the querier is optional
     - `metrics_namespace`: the namespace of the functions' metrics, and of the count of refused logins
     """
 
@@ -42,7 +42,7 @@ class Monitoring(Construct):
         database: rds.IDatabaseInstance,
         database_logs: IDependable,
         upgrade: AlembicUpgrade,
-        querier: Querier,
+        querier: Querier | None,
         metrics_namespace: str,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -57,14 +57,16 @@ class Monitoring(Construct):
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarms = [upgrade.failed_alarm, querier.failed_alarm, querier.dead_letters_alarm, self.storage_alarm]
+        alarms = [upgrade.failed_alarm, self.storage_alarm]
+        if querier:
+            alarms += [querier.failed_alarm, querier.dead_letters_alarm]
         for alarm in alarms:
             alarm.add_alarm_action(SnsAction(self.topic))
         refused_logins = self._refused_logins(database_logs)
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(7))
         self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24))
         self.dashboard.add_widgets(*_migrations(upgrade, metrics_namespace))
-        self.dashboard.add_widgets(*_querier(querier), _graph("Refused logins", refused_logins))
+        self.dashboard.add_widgets(*(_querier(querier) if querier else ()), _graph("Refused logins", refused_logins))
         self.dashboard.add_widgets(*_load(database))
 
     def _topic(self, subscribers: Sequence[str]) -> sns.Topic:

@@ -15,7 +15,7 @@ from rds_alembic import RdsAlembicError, parse_lock_timeout, root_certificates
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
-    *("lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
+    *("querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
 )
 DEFAULT_REGION = "eu-central-1"
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
@@ -74,6 +74,8 @@ class RoleSettings:
 class Settings:
     """The settings of one deployment. The defaults are those of the stage `dev`.
 
+    - `has_querier`: whether the stack has the querier, which needs the tables of the example project
+
     - `include`, `requirements`, `lock_timeout_seconds`, `baseline`, `allow_ahead`, `rerun`: see `AlembicUpgrade`
     """
 
@@ -82,6 +84,7 @@ class Settings:
     stage: Stage = Stage.DEV
     stack_name: str = "PrivateDatabase"
     termination_protection: bool = False
+    has_querier: bool = True
     querier_schedule: str = "cron(0 4 * * ? *)"  # daily at 04:00 UTC
     alarm_subscribers: tuple[str, ...] = ()
     alembic_project: Path = PROJECT
@@ -98,19 +101,27 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     roles: RoleSettings = RoleSettings()
 
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The login roles of the functions of the stack."""
+        return (self.roles.querier,) if self.has_querier else ()
+
 
 def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settings:
     """Return the settings for the texts of CDK's context. Raises one RdsAlembicError that lists every problem."""
     problems: list[str] = []
     stage = _choice(context, "stage", Stage, problems)
     protection = _choice(context, "protection", ("on", "off"), problems)
+    project = _alembic_project(context.get("alembic-project", "."), problems)
+    is_example = project.resolve() == PROJECT
     settings = Settings(
         region=region,
         rds_ca=_rds_ca(context.get("rds-ca"), region, problems),
         architecture=ARCHITECTURES[_choice(context, "architecture", ARCHITECTURES, problems)],
+        has_querier=_choice(context, "querier", ("on", "off") if is_example else ("off", "on"), problems) == "on",
         querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), problems),
         alarm_subscribers=_subscribers(context.get("alarm-subscribers", ""), problems),
-        alembic_project=_alembic_project(context.get("alembic-project", "."), problems),
+        alembic_project=project,
         include=tuple(PROJECT / path.strip() for path in context.get("include", "").split(",") if path.strip()),
         requirements=PROJECT / context["requirements"] if context.get("requirements") else None,
         lock_timeout_seconds=_lock_timeout(context.get("lock-timeout", "3"), problems),

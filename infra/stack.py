@@ -40,24 +40,6 @@ class PrivateDatabaseStack(Stack):
         egress = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
         database = Database(self, "Database", vpc=network.vpc, settings=settings.database)
         database_logs = DatabaseLogs(self, "DatabaseLogs", database=database.instance, exports=LOG_EXPORTS, **options)
-        roles = DatabaseRoles(
-            self,
-            "Roles",
-            vpc=network.vpc,
-            vpc_subnets=egress,
-            database=database.instance,
-            database_name=settings.database.name,
-            rds_ca=settings.rds_ca,
-            master_user=settings.database.master,
-            master_secret=database.master_secret,
-            owner=settings.roles.owner,
-            migrator=settings.roles.migrator,
-            users=[settings.roles.querier],
-            reader=settings.roles.reader,
-            reader_reads_all=settings.stage is not Stage.PROD,
-            rerun=settings.rerun,
-            **options,
-        )
         upgrade = AlembicUpgrade(
             self,
             "Upgrade",
@@ -76,6 +58,26 @@ class PrivateDatabaseStack(Stack):
             rerun=settings.rerun,
             **options,
         )
+        users = dict.fromkeys([*upgrade.database_users, *settings.users])
+        roles = DatabaseRoles(
+            self,
+            "Roles",
+            vpc=network.vpc,
+            vpc_subnets=egress,
+            database=database.instance,
+            database_name=settings.database.name,
+            rds_ca=settings.rds_ca,
+            master_user=settings.database.master,
+            master_secret=database.master_secret,
+            owner=settings.roles.owner,
+            migrator=settings.roles.migrator,
+            users=list(users),
+            reader=settings.roles.reader,
+            reader_reads_all=settings.stage is not Stage.PROD,
+            rerun=settings.rerun,
+            **options,
+        )
+        roles.execute_before(upgrade.resource)
         DatabaseOperations(
             self,
             "Operations",
@@ -86,20 +88,21 @@ class PrivateDatabaseStack(Stack):
             rds_ca=settings.rds_ca,
             **options,
         )
-        querier = Querier(
-            self,
-            "Querier",
-            schedule=settings.querier_schedule,
-            vpc=network.vpc,
-            vpc_subnets=egress,
-            database=database.instance,
-            database_name=settings.database.name,
-            db_user=settings.roles.querier,
-            rds_ca=settings.rds_ca,
-            **options,
-        )
-        roles.execute_before(upgrade.resource)
-        upgrade.execute_before(querier.schedule)
+        querier: Querier | None = None
+        if settings.has_querier:
+            querier = Querier(
+                self,
+                "Querier",
+                schedule=settings.querier_schedule,
+                vpc=network.vpc,
+                vpc_subnets=egress,
+                database=database.instance,
+                database_name=settings.database.name,
+                db_user=settings.roles.querier,
+                rds_ca=settings.rds_ca,
+                **options,
+            )
+            upgrade.execute_before(querier.schedule)
         Monitoring(
             self,
             "Monitoring",
@@ -122,12 +125,13 @@ class PrivateDatabaseStack(Stack):
 
         CfnOutput(self, "DatabaseEndpoint", value=database.instance.db_instance_endpoint_address)
         CfnOutput(self, "DatabaseName", value=settings.database.name)
-        CfnOutput(self, "QuerierFunction", value=querier.handler.function.function_name)
         CfnOutput(self, "Revision", value=upgrade.revision)
         CfnOutput(self, "RevisionsApplied", value=upgrade.revisions_applied)
         CfnOutput(self, "UpgradeSeconds", value=upgrade.seconds)
         CfnOutput(self, "Schema", value=upgrade.schema)
-        CfnOutput(self, "DeadLetterQueue", value=querier.dead_letters.queue_url)
+        if querier:
+            CfnOutput(self, "QuerierFunction", value=querier.handler.function.function_name)
+            CfnOutput(self, "DeadLetterQueue", value=querier.dead_letters.queue_url)
 
     @property
     def availability_zones(self) -> list[str]:

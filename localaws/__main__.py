@@ -36,10 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     demo_parser = commands.add_parser("demo", help="deploy, migrate, write a row, destroy")
     demo_parser.add_argument("--keep", action="store_true", help="leave the local AWS running at the end")
+    _add_context(demo_parser)
     demo_parser.set_defaults(command=_demo)
+    deploy = commands.add_parser("deploy", help="deploy the checkout to the local AWS that was left running")
+    _add_context(deploy)
+    deploy.set_defaults(command=_deploy)
     for name, command, text in (
         ("up", _up, "start and bootstrap a local AWS, and leave it running"),
-        ("deploy", _deploy, "deploy the checkout to the local AWS that was left running"),
         ("env", _env, "print the shell commands that configure AWS's tools for it"),
         ("status", _status, "list the running local AWSs"),
         ("down", _down, "stop all that up and demo --keep left running"),
@@ -48,9 +51,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_context(parser: argparse.ArgumentParser) -> None:
+    """Add the option for settings, as the CDK CLI has it."""
+    parser.add_argument(
+        *("-c", "--context"),
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="KEY=VALUE",
+        help="a setting of the deployment; architecture and rds-ca are those of the local AWS",
+    )
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"a setting must be KEY=VALUE (got {text!r})")
+    return key, value
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     steps = demo.STEPS_WHEN_KEPT if arguments.keep else demo.STEPS
-    demo.Demo(Steps(steps, CONSOLE), keep=arguments.keep).run()
+    demo.Demo(Steps(steps, CONSOLE), keep=arguments.keep, context=dict(arguments.context)).run()
 
 
 def _up(_: argparse.Namespace) -> None:
@@ -62,8 +84,8 @@ def _up(_: argparse.Namespace) -> None:
         cdk.Cdk(aws).bootstrap()
 
 
-def _deploy(_: argparse.Namespace) -> None:
-    demo.deploy(LocalAws.attach(), Steps(2, CONSOLE))
+def _deploy(arguments: argparse.Namespace) -> None:
+    demo.deploy(LocalAws.attach(), Steps(2, CONSOLE), dict(arguments.context))
 
 
 def _env(_: argparse.Namespace) -> None:

@@ -141,7 +141,7 @@ class LocalAws:
             return []
         return [AcceptedLogin(**json.loads(line)) for line in self.instance.logins.read_text().splitlines()]
 
-    def connect(self, user: str = "querier") -> psycopg2.extensions.connection:
+    def connect(self, user: str) -> psycopg2.extensions.connection:
         """Log in to the deployed database with a token of the administrator."""
         databases = self.databases()
         if len(databases) != 1:

@@ -51,7 +51,7 @@ class CdkError(LocalAwsError):
     """The CLI failed. `reasons`: the reasons of CloudFormation, by logical id."""
 
     def __init__(self, command: str, reasons: Mapping[str, str], log: Path) -> None:
-        reason = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or _last_line(log)
+        reason = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or _last_error(log)
         super().__init__(f"cdk {command} failed: {reason} (log: {log})")
         self.reasons = dict(reasons)
 
@@ -92,6 +92,21 @@ def local_context(ca_path: Path) -> dict[str, str]:
     """Return the context for the local AWS: the processor of this machine, and the certificate authority."""
     architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
     return {"architecture": architecture, "rds-ca": str(ca_path)}
+
+
+@dataclass(frozen=True)
+class SynthesizedStack:
+    """The stack of an assembly. A protected stack cannot be destroyed."""
+
+    name: str
+    is_protected: bool
+
+
+def stack_of(assembly: Path) -> SynthesizedStack:
+    """Return the only stack of an assembly."""
+    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    [(name, stack)] = [(name, item) for name, item in artifacts.items() if item["type"] == "aws:cloudformation:stack"]
+    return SynthesizedStack(name, bool(stack["properties"].get("terminationProtection")))
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,9 @@ def _run(
         return process.wait()
 
 
-def _last_line(log: Path) -> str:
+def _last_error(log: Path) -> str:
+    """Return the lines of the last error of app.py, or the last line."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"
+    of_app = [line for line in lines if "Subprocess exited with error" not in line]
+    starts = [number for number, line in enumerate(of_app) if line.startswith("error: ")]
+    return "\n".join(of_app[starts[-1] :] if starts else lines[-1:]) or "no output"

@@ -29,6 +29,8 @@ TOTAL_TIMEOUT = Duration.hours(1)  # CloudFormation's maximum for a custom resou
 class AlembicUpgrade(Construct):
     """`alembic upgrade head` as a part of the deployment. If the upgrade fails, the deployment fails.
 
+    `database_users` are the login roles that the project names for its GRANT statements, for `DatabaseRoles`.
+
     Raises RdsAlembicError for a project that cannot be deployed.
 
     - `project`: the folder with alembic.ini, or with a pyproject.toml that has `[tool.alembic]`
@@ -73,6 +75,7 @@ class AlembicUpgrade(Construct):
         lock_timeout = check_lock_timeout(lock_timeout_seconds)
         lock_file = None if requirements is None else check_path("requirements", requirements)
         alembic_project = AlembicProject.read(check_path("project", project), include=check_paths("include", include))
+        self.database_users = alembic_project.settings.database_users
         _check_baseline(baseline, alembic_project)
         migrator_options: FunctionOptions = {"memory_size": MEMORY_MIB, **options}
         self.migrator = PostgresFunction(

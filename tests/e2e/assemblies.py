@@ -108,7 +108,12 @@ class Assemblies:
         project = self._folder / f"project-{'-'.join(revisions)}"
         if not project.exists():
             _copy_project(project, revisions)
-        own = {"alembic-project": str(project), "include": str(project / "src" / "shop"), **(context or {})}
+        own = {
+            "alembic-project": str(project),
+            "querier": "on",
+            "include": str(project / "src" / "shop"),
+            **(context or {}),
+        }
         return {"context": {**self._context, **own}, "change": change, "database": database}
 
 

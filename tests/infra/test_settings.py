@@ -35,6 +35,7 @@ def test_the_defaults_are_those_of_the_stage_dev() -> None:
     [
         ("stage", "staging", "stage must be dev or prod (got 'staging')"),
         ("protection", "none", "protection must be on or off (got 'none')"),
+        ("querier", "yes", "querier must be on or off (got 'yes')"),
         ("architecture", "mips", "architecture must be arm64 or x86_64 (got 'mips')"),
         ("lock-timeout", "0", "lock-timeout must be a number of seconds above 0, up to 300 (got '0')"),
         ("lock-timeout", "301", "lock-timeout must be a number of seconds above 0, up to 300 (got '301')"),
@@ -55,6 +56,26 @@ def test_an_invalid_value_is_rejected_with_the_rule_and_the_value(key: str, valu
         parse({key: value})
     assert str(error.value).startswith(message)
     assert f"(got {value!r})" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("context", "has_querier"),
+    [
+        ({}, True),
+        ({"alembic-project": "."}, True),
+        ({"alembic-project": str(PROJECT)}, True),
+        ({"querier": "off"}, False),
+        ({"alembic-project": "{other}"}, False),
+        ({"alembic-project": "{other}", "querier": "on"}, True),
+    ],
+)
+def test_the_querier_is_by_default_in_the_stack_of_the_example_project_only(
+    context: dict[str, str], has_querier: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "alembic.ini").touch()
+    settings = parse({name: value.format(other=tmp_path) for name, value in context.items()})
+    assert settings.has_querier == has_querier
+    assert settings.users == (("querier",) if has_querier else ())
 
 
 @pytest.mark.parametrize("expression", ["rate(1 minute)", "rate(5 minutes)", "rate(12 hours)", "cron(0 4 ? * MON *)"])

@@ -53,3 +53,10 @@ def test_an_error_without_reasons_contains_the_last_line_of_the_log(tmp_path: Pa
     log = tmp_path / "synth.log"
     log.write_text("something\nerror: stage is 'x', it should be dev or prod\n\n")
     assert "error: stage is 'x'" in str(CdkError("synth", {}, log))
+
+
+def test_an_error_of_the_app_is_shown_with_all_its_lines(tmp_path: Path) -> None:
+    log = tmp_path / "synth.log"
+    log.write_text("warning\nerror: module a is missing\nmodule b is missing\napp.py: Subprocess exited with error 1\n")
+    reason = "error: module a is missing\nmodule b is missing"
+    assert str(CdkError("synth", {}, log)) == f"cdk synth failed: {reason} (log: {log})"
