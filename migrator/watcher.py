@@ -26,8 +26,8 @@ from rds_iam.errors import RdsIamError
 
 _POLL_SECONDS = 0.1
 # The server's limit on statements comes first, because its error is more precise.
-_GRACE_SECONDS = 1.0
-_REPEAT_SECONDS = 1.0
+GRACE_SECONDS = 1.0
+REPEAT_SECONDS = 1.0
 _BLOCKERS = "SELECT pid FROM unnest(pg_blocking_pids(%s)) AS pid WHERE pid = ANY(%s)"
 
 logger = Logger(child=True)
@@ -68,7 +68,7 @@ class Watcher:
     def __init__(self, connect: Connect, deadline: Deadline) -> None:
         self.reason: str | None = None
         self._connect = connect
-        self._end = deadline.at + _GRACE_SECONDS
+        self._end = deadline.at + GRACE_SECONDS
         self._sessions: dict[sa.pool.ConnectionPoolEntry, _Session] = {}
         self._changed = threading.Condition()
         self._is_stopped = False
@@ -86,7 +86,7 @@ class Watcher:
             with self._changed:
                 self._is_stopped = True
                 self._changed.notify()
-            thread.join(timeout=_REPEAT_SECONDS)
+            thread.join(timeout=REPEAT_SECONDS)
             self.close_sessions()
 
     def close_sessions(self) -> None:
@@ -129,7 +129,7 @@ class Watcher:
         if len(self._sessions) > 1:
             return _POLL_SECONDS
         left = self._end - time.monotonic()
-        return left if left > 0 else _REPEAT_SECONDS
+        return left if left > 0 else REPEAT_SECONDS
 
     def _candidates(self) -> list[_Candidate]:
         """Return the candidates according to the driver, without a round trip. Call it while `_changed` is held."""

@@ -103,12 +103,11 @@ class Cluster:
     def reset(self) -> None:
         """Create the database again, empty, and drop the roles that a test has created."""
         database, master = quoted(SETTINGS.database), quoted(SETTINGS.master_username)
-        for statement in (
-            f"DROP DATABASE {database} WITH (FORCE)",
-            _DROP_ROLES_OF_TESTS,
-            f"CREATE DATABASE {database} OWNER {master} STRATEGY FILE_COPY",  # half the work without fsync
-        ):
-            self.postgres.admin(statement, database="postgres")
+        with self.postgres.access.session("postgres") as admin, admin.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {database} WITH (FORCE)")
+            cursor.execute(_DROP_ROLES_OF_TESTS)
+            # Copying the files is half the work without fsync.
+            cursor.execute(f"CREATE DATABASE {database} OWNER {master} STRATEGY FILE_COPY")
 
 
 # Comments, a random key, and the counter of each column in Debian's build of PostgreSQL.

@@ -17,10 +17,10 @@ from tests.postgres.functions import metrics_in
 from tests.postgres.lambda_context import Context
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
-from tests.postgres.upgrades import columns, recorded
+from tests.postgres.upgrades import columns, recorded, sleeps
 from tests.waiting import wait_until
 
-SLEEP = "SELECT pg_sleep(3)"
+SLEEP = "SELECT pg_sleep(2)"
 
 
 @pytest.fixture
@@ -115,15 +115,9 @@ def late(project: Project, bootstrapped: Cluster) -> Iterator[list[BaseException
 
     thread = threading.Thread(target=invoke)
     thread.start()
-    wait_until(lambda: sleeps(bootstrapped))
+    wait_until(lambda: sleeps(bootstrapped, SLEEP))
     yield errors
     thread.join()
-
-
-def sleeps(cluster: Cluster) -> bool:
-    """Return whether the slow revision is running."""
-    asking = f"SELECT count(*) FROM pg_stat_activity WHERE query = '{SLEEP}' AND state = 'active'"
-    return cluster.admin(asking) == [(1,)]
 
 
 @pytest.mark.parametrize("end", ["rollback", "rollback without a table of cancellations", "deletion"])
@@ -176,7 +170,7 @@ def test_a_revision_in_progress_is_stopped_before_the_end_of_the_time_of_the_cus
 def test_the_time_of_the_custom_resource_is_read_from_its_properties(project: Project) -> None:
     project.add("r2", "SELECT pg_sleep(60)")
     event = upgrade_event(project, "Update", ("r1",), StartedAt=str(time.time()))
-    event["ResourceProperties"] = {**event["ResourceProperties"], "TimeoutSeconds": "2"}  # type: ignore[dict-item] # a map
+    event["ResourceProperties"] = {**event["ResourceProperties"], "TimeoutSeconds": "1"}  # type: ignore[dict-item] # a map
     with pytest.raises(MigratorError, match=r"revision r2 failed: 57014"):
         upgrade_handler.is_complete(event, Context())
 
@@ -203,7 +197,7 @@ def test_an_upgrade_that_loses_its_lock_waits_for_it_before_the_next_revision(
         other.autocommit = True
 
         def take_lock_away() -> None:
-            wait_until(lambda: sleeps(bootstrapped))
+            wait_until(lambda: sleeps(bootstrapped, SLEEP))
             bootstrapped.admin("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
             with other.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_lock(%s)", (0x75706772616465,))
@@ -212,7 +206,7 @@ def test_an_upgrade_that_loses_its_lock_waits_for_it_before_the_next_revision(
         thief.start()
         event = upgrade_event(project, "Update", ("r1",))
         with pytest.raises(MigratorError, match="another upgrade is still running"):
-            upgrade_handler.is_complete(event, Context(seconds_left=20))
+            upgrade_handler.is_complete(event, Context(seconds_left=18))
         thief.join()
     assert columns(bootstrapped) == ["id"]
 
@@ -220,8 +214,8 @@ def test_an_upgrade_that_loses_its_lock_waits_for_it_before_the_next_revision(
 def test_the_session_with_the_lock_survives_on_a_server_that_ends_idle_sessions(
     project: Project, bootstrapped: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bootstrapped.admin("ALTER DATABASE app SET idle_session_timeout = '500ms'")
-    project.add("r2", "SELECT pg_sleep(1.5)")
+    bootstrapped.admin("ALTER DATABASE app SET idle_session_timeout = '200ms'")
+    project.add("r2", "SELECT pg_sleep(0.8)")
     capsys.readouterr()
     assert deploy(project)["RevisionsApplied"] == "1"
     assert metrics_in(capsys.readouterr().out)["UpgradeRetries"] == 0

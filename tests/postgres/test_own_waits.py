@@ -2,6 +2,7 @@
 
 import pytest
 
+from migrator import watcher
 from migrator.errors import UpgradeError
 from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
@@ -82,8 +83,10 @@ REMOVED_LIMITS = {
 
 @pytest.mark.parametrize("body", REMOVED_LIMITS.values(), ids=REMOVED_LIMITS)
 def test_a_statement_ends_at_the_deadline_even_if_the_revision_removes_the_limit(
-    run: Upgrade, project: Project, body: str
+    run: Upgrade, project: Project, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
+    monkeypatch.setattr(watcher, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(watcher, "REPEAT_SECONDS", 0.3)
     run(project)
     project.add("r2", body=body)
     with pytest.raises(UpgradeError, match=r"revision r2 failed: .*(the time of this invocation is over|57014)"):
@@ -128,5 +131,5 @@ def test_the_statement_timeout_is_not_set_for_each_statement(
 
     before = transactions()
     run(project)
-    wait_until(lambda: not bootstrapped.admin("SELECT FROM pg_stat_activity WHERE usename = 'migrator'"))
+    wait_until(lambda: not bootstrapped.admin("SELECT 1 FROM pg_stat_activity WHERE usename = 'migrator'"))
     assert 300 <= transactions() - before < 400

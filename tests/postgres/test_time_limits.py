@@ -22,14 +22,14 @@ def test_an_upgrade_fails_if_the_connection_is_lost_again_and_again_until_the_de
 ) -> None:
     project.add("r2", LOSE_CONNECTION)
     with pytest.raises(UpgradeError, match="revision r2 failed: 08006: not now"):
-        run(project, seconds=2)
+        run(project, seconds=1)
     assert recorded(bootstrapped) == ["r1"]
 
 
 def test_the_server_ends_the_second_of_two_long_statements_at_the_deadline(run: Upgrade, project: Project) -> None:
-    project.add("r2", "SELECT pg_sleep(2)", "SELECT pg_sleep(60)")
+    project.add("r2", "SELECT pg_sleep(0.5)", "SELECT pg_sleep(60)")
     with pytest.raises(UpgradeError, match="revision r2 failed: 57014: canceling statement due to statement timeout"):
-        run(project, seconds=4)
+        run(project, seconds=2)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_a_transaction_may_begin_with_set_after_much_of_the_time_has_passed(
     isolate = "op.execute('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE')"
     project.add(
         "r2",
-        body=f"import time\nop.get_bind().commit()\ntime.sleep(2)\nop.execute({statement!r})\n{isolate}\n"
+        body=f"import time\nop.get_bind().commit()\ntime.sleep(0.7)\nop.execute({statement!r})\n{isolate}\n"
         "op.execute('ALTER TABLE t ADD z int')",
     )
-    run(project, seconds=10)
+    run(project, seconds=5)
     assert columns(bootstrapped) == ["id", "z"]

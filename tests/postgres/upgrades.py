@@ -53,3 +53,8 @@ def columns(cluster: Cluster, table: str = "t") -> list[str]:
 
 def recorded(cluster: Cluster) -> list[str]:
     return [str(name) for (name,) in cluster.admin("SELECT revision FROM alembic_history.revisions ORDER BY id")]
+
+
+def sleeps(cluster: Cluster, statement: str) -> bool:
+    """Return whether a session is executing the statement, which sleeps."""
+    return bool(cluster.admin(f"SELECT 1 FROM pg_stat_activity WHERE query = '{statement}' AND state = 'active'"))
