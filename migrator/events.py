@@ -145,6 +145,10 @@ class RolesRequest:
     - `users`: the login roles that use the schema
     - `revoke_public`: whether to revoke the privileges that PostgreSQL grants to PUBLIC on each database
     - `database`: the database that the roles are set up for
+    - `hand_over_from`: the roles whose objects the owner gets
+    - `hand_back_to`: the role that gets the objects of the owner
+    - `extensions`: the extensions to create
+    - `baseline_database`: the name of the empty database in which an upgrade compares its baseline
     """
 
     owner: str
@@ -152,6 +156,10 @@ class RolesRequest:
     users: tuple[str, ...] = ()
     revoke_public: bool = True
     database: DatabaseIdentity = DatabaseIdentity()
+    hand_over_from: tuple[str, ...] = ()
+    hand_back_to: str = ""
+    extensions: tuple[str, ...] = ()
+    baseline_database: str = ""
 
     @property
     def logins(self) -> tuple[str, ...]:
@@ -173,13 +181,21 @@ class RolesRequest:
             users=properties.names("Users"),
             revoke_public=properties.flag("RevokePublic", default=True),
             database=DatabaseIdentity.from_texts(properties.texts("Database")),
+            hand_over_from=properties.names("HandOverFrom", required=False),
+            hand_back_to=properties.optional_text("HandBackTo"),
+            extensions=properties.names("Extensions", required=False),
+            baseline_database=properties.optional_text("BaselineDatabase"),
         )
-        for name in filter(None, request.roles):
+        for name in filter(None, (*request.roles, *request.hand_over_from, request.hand_back_to)):
             if len(name.encode()) > _MAX_ROLE_NAME_BYTES or "\0" in name or name.startswith(("pg_", "rds")):
                 properties.reject(
                     "role name", name, f"up to {_MAX_ROLE_NAME_BYTES} bytes long and not start with pg_ or rds"
                 )
         if len(set(request.roles)) != len(request.roles):
             properties.reject("role names", request.roles, "different")
+        if request.owner in (*request.hand_over_from, request.hand_back_to):
+            properties.reject("HandOverFrom and HandBackTo", request.owner, "other roles than the owner")
+        if request.hand_over_from and request.hand_back_to:
+            properties.reject("HandBackTo", request.hand_back_to, "empty while HandOverFrom has roles")
         properties.check()
         return request
