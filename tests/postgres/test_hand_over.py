@@ -11,6 +11,7 @@ from migrator.adoption import adopt
 from migrator.errors import RolesError
 from migrator.events import RolesRequest
 from migrator.roles import reconcile
+from migrator.schema_catalog import Schema, read_schema
 from rds_iam.deadline import Deadline
 from tests.postgres.existing_database import LEFT_OVER, SHOP, create_existing_database
 from tests.postgres.role_setup import catalog, run
@@ -41,6 +42,12 @@ def hand_over(cluster: Cluster, request: RolesRequest = REQUEST, *, seconds: flo
         return adopt(master, request, Deadline.after(seconds))
 
 
+def schema_of(cluster: Cluster) -> Schema:
+    with cluster.connect_as_master() as master:
+        master.autocommit = True
+        return read_schema(master)
+
+
 def work_as_the_application(cluster: Cluster) -> None:
     """Do what the application did before, with its password."""
     with closing(cluster.connect(SHOP, password="shop's")) as shop:
@@ -57,8 +64,10 @@ def work_as_the_application(cluster: Cluster) -> None:
 
 def test_every_object_is_handed_over_and_the_application_works_on(existing: Cluster) -> None:
     work_as_the_application(existing)
+    schema = schema_of(existing)
     assert hand_over(existing) >= 24
     assert existing.admin(LEFT_OVER) == []
+    assert schema_of(existing) == schema
     work_as_the_application(existing)
     with closing(existing.connect_with_token("migrator")) as migrator:
         run(migrator, "ALTER TABLE customers ADD COLUMN age int", "ALTER TYPE state ADD VALUE 'closed'")
