@@ -10,9 +10,11 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct, IConstruct
 
 from rds_alembic.assets.migrator import roles_asset
+from rds_alembic.constructs.baseline import baseline_database
 from rds_alembic.constructs.postgres_function import PostgresDatabase, PostgresFunction
 from rds_alembic.constructs.provider import Provider
 from rds_alembic.constructs.python_function import FunctionOptions
+from rds_alembic.errors import RdsAlembicError
 
 
 class DatabaseRoles(Construct):
@@ -28,6 +30,12 @@ class DatabaseRoles(Construct):
     - `users`: roles that log in and get the privileges that revisions grant
     - `revoke_public`: revoke from PUBLIC the privileges on the database, and CREATE on the schema `public`, which other
       applications in the database may need; default: True
+    - `hand_over_from`: the owners of an existing database, whose objects `owner` gets. They become members of `owner`,
+      so that an application that logs in as one of them works on; for one deployment; default: no role
+    - `hand_back_to`: the role that gets the objects of `owner`, to undo that; for one deployment; default: no role
+    - `extensions`: the extensions to create, as the master user, in the schema `public`; default: no extension
+    - `baseline`: the baseline of the upgrade, which is compared with the schema in a database that the function creates
+      beside; for one deployment; default: ""
     - `rerun`: any text; a new text runs the role setup again in an otherwise unchanged deployment; default: ""
     - `architecture`, `log_retention`, `log_removal_policy`: see `FunctionOptions`
     """
@@ -48,10 +56,15 @@ class DatabaseRoles(Construct):
         migrator: str,
         users: Sequence[str],
         revoke_public: bool = True,
+        hand_over_from: Sequence[str] = (),
+        hand_back_to: str = "",
+        extensions: Sequence[str] = (),
+        baseline: str = "",
         rerun: str = "",
         **options: Unpack[FunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
+        _check_hand_over(owner, hand_over_from, hand_back_to)
         handler = PostgresFunction(
             self,
             "Handler",
@@ -84,6 +97,11 @@ class DatabaseRoles(Construct):
                 "Owner": owner,
                 "Migrator": migrator,
                 "Users": list(users),
+                "HandOverFrom": list(hand_over_from),
+                "HandBackTo": hand_back_to,
+                "Extensions": list(extensions),
+                "Baseline": baseline,
+                "BaselineDatabase": baseline_database(database_name) if baseline else "",
                 "RevokePublic": "true" if revoke_public else "false",
                 "Database": handler.database_identity,
                 "Rerun": rerun,
@@ -94,3 +112,12 @@ class DatabaseRoles(Construct):
     def execute_before(self, resource: IConstruct) -> None:
         """Create a resource that needs the roles after the role setup."""
         resource.node.add_dependency(self.resource)
+
+
+def _check_hand_over(owner: str, hand_over_from: Sequence[str], hand_back_to: str) -> None:
+    if owner in (*hand_over_from, hand_back_to):
+        raise RdsAlembicError(f"hand_over_from and hand_back_to must be other roles than the owner (got {owner!r})")
+    if hand_over_from and hand_back_to:
+        raise RdsAlembicError(
+            f"hand_back_to must be empty while hand_over_from has roles (got {hand_back_to!r})"
+        )
