@@ -23,6 +23,7 @@ class Database(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, vpc: ec2.IVpc, settings: DatabaseSettings) -> None:
         super().__init__(scope, construct_id)
+        self.vpc = vpc
         self.master_secret = rds.DatabaseSecret(self, "MasterSecret", username=settings.master)
         self.master_secret.apply_removal_policy(settings.secret_removal_policy)
         engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)

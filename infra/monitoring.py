@@ -27,8 +27,9 @@ class Monitoring(Construct):
     """The alarms' topic with its subscribers, an alarm of the database's storage, and the dashboard.
 
     - `subscribers`: email addresses and https addresses that receive the alarms
-    - `database`: the instance; its log `postgresql` must be exported
-    - `database_logs`: the resource that creates the log group of the exported logs
+    - `database`: the instance
+    - `database_logs`: the resource that creates the log group of the exported log `postgresql`; None if no log is
+      exported, so that refused logins are not counted
     - `upgrade`, `querier`: the constructs whose alarms and metrics are shown; the querier is optional
     - `metrics_namespace`: the namespace of the functions' metrics, and of the count of refused logins
     """
@@ -40,7 +41,7 @@ class Monitoring(Construct):
         *,
         subscribers: Sequence[str],
         database: rds.IDatabaseInstance,
-        database_logs: IDependable,
+        database_logs: IDependable | None,
         upgrade: AlembicUpgrade,
         querier: Querier | None,
         metrics_namespace: str,
@@ -62,11 +63,12 @@ class Monitoring(Construct):
             alarms += [querier.failed_alarm, querier.dead_letters_alarm]
         for alarm in alarms:
             alarm.add_alarm_action(SnsAction(self.topic))
-        refused_logins = self._refused_logins(database_logs)
+        refused_logins = [self._refused_logins(database_logs)] if database_logs else []
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(7))
         self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24))
         self.dashboard.add_widgets(*_migrations(upgrade, metrics_namespace))
-        self.dashboard.add_widgets(*(_querier(querier) if querier else ()), _graph("Refused logins", refused_logins))
+        graphs = [_graph("Refused logins", *refused_logins)] if refused_logins else []
+        self.dashboard.add_widgets(*(_querier(querier) if querier else ()), *graphs)
         self.dashboard.add_widgets(*_load(database))
 
     def _topic(self, subscribers: Sequence[str]) -> sns.Topic:

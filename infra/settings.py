@@ -10,12 +10,15 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from infra.existing_settings import ExistingDatabaseSettings, parse_existing_database, parse_name
 from rds_alembic import RdsAlembicError, parse_lock_timeout, root_certificates
 
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
     *("querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
+    *("database", "vpc", "master-secret", "master-user", "database-name"),
+    *("hand-over-from", "hand-back-to", "accept-differences", "extensions"),
 )
 DEFAULT_REGION = "eu-central-1"
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
@@ -62,12 +65,18 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleSettings:
-    """The roles in the database: the NOLOGIN owner of the tables, and the roles that log in with IAM tokens."""
+    """The roles in the database: the NOLOGIN owner of the tables, and the roles that log in with IAM tokens.
+
+    - `hand_over_from`, `hand_back_to`, `extensions`: see `DatabaseRoles`
+    """
 
     owner: str = "app_owner"
     migrator: str = "migrator"
     querier: str = "querier"
     reader: str = "reader"
+    hand_over_from: tuple[str, ...] = ()
+    hand_back_to: str = ""
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +84,9 @@ class Settings:
     """The settings of one deployment. The defaults are those of the stage `dev`.
 
     - `has_querier`: whether the stack has the querier, which needs the tables of the example project
-
-    - `include`, `requirements`, `lock_timeout_seconds`, `baseline`, `allow_ahead`, `rerun`: see `AlembicUpgrade`
+    - `existing_database`: the database that the stack uses; default: the stack creates one
+    - `include`, `requirements`, `lock_timeout_seconds`, `baseline`, `accept_differences`, `allow_ahead`, `rerun`: see
+      `AlembicUpgrade`
     """
 
     region: str
@@ -92,6 +102,7 @@ class Settings:
     requirements: Path | None = None
     lock_timeout_seconds: float = 3.0
     baseline: str = ""
+    accept_differences: str = ""
     allow_ahead: str = ""
     rerun: str = ""
     architecture: lambda_.Architecture = ARCHITECTURES["arm64"]
@@ -99,6 +110,7 @@ class Settings:
     log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     network: NetworkSettings = NetworkSettings()
     database: DatabaseSettings = DatabaseSettings()
+    existing_database: ExistingDatabaseSettings | None = None
     roles: RoleSettings = RoleSettings()
 
     @property
@@ -126,8 +138,19 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         requirements=PROJECT / context["requirements"] if context.get("requirements") else None,
         lock_timeout_seconds=_lock_timeout(context.get("lock-timeout", "3"), problems),
         baseline=context.get("baseline", ""),
+        accept_differences=context.get("accept-differences", ""),
         allow_ahead=context.get("allow-ahead", ""),
         rerun=context.get("rerun", ""),
+        database=DatabaseSettings(
+            name=parse_name(context, "database-name", DatabaseSettings.name, problems),
+            master=parse_name(context, "master-user", DatabaseSettings.master, problems),
+        ),
+        existing_database=parse_existing_database(context, problems),
+        roles=RoleSettings(
+            hand_over_from=_list(context, "hand-over-from"),
+            hand_back_to=context.get("hand-back-to", ""),
+            extensions=_list(context, "extensions"),
+        ),
     )
     if problems:
         raise RdsAlembicError("; ".join(problems))
@@ -144,7 +167,8 @@ def production(settings: Settings, *, protected: bool) -> Settings:
         settings,
         stage=Stage.PROD,
         stack_name="PrivateDatabaseProd",
-        termination_protection=protected,
+        # An existing database is protected by its own stack, or not at all.
+        termination_protection=protected and settings.existing_database is None,
         database=replace(
             settings.database,
             multi_az=True,
@@ -169,6 +193,10 @@ def _choice(context: Mapping[str, str], key: str, choices: Iterable[str], proble
         return value
     problems.append(f"{key} must be {' or '.join(allowed)} (got {value!r})")
     return allowed[0]
+
+
+def _list(context: Mapping[str, str], key: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in context.get(key, "").split(",") if name.strip())
 
 
 def _schedule(expression: str, problems: list[str]) -> str:

@@ -5,6 +5,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from infra.database import LOG_EXPORTS, Database
+from infra.existing_database import ExistingDatabase
 from infra.monitoring import Monitoring
 from infra.network import Network
 from infra.querier import Querier
@@ -30,23 +31,30 @@ class PrivateDatabaseStack(Stack):
             "log_retention": settings.log_retention,
             "log_removal_policy": settings.log_removal_policy,
         }
-        network = Network(
-            self,
-            "Network",
-            settings=settings.network,
-            log_retention=settings.log_retention,
-            log_removal_policy=settings.log_removal_policy,
-        )
         egress = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
-        database = Database(self, "Database", vpc=network.vpc, settings=settings.database)
-        database_logs = DatabaseLogs(self, "DatabaseLogs", database=database.instance, exports=LOG_EXPORTS, **options)
+        database: Database | ExistingDatabase
+        database_logs = None
+        if settings.existing_database:
+            database = ExistingDatabase(self, "Database", settings=settings.existing_database)
+        else:
+            network = Network(
+                self,
+                "Network",
+                settings=settings.network,
+                log_retention=settings.log_retention,
+                log_removal_policy=settings.log_removal_policy,
+            )
+            database = Database(self, "Database", vpc=network.vpc, settings=settings.database)
+            database_logs = DatabaseLogs(
+                self, "DatabaseLogs", database=database.instance, exports=LOG_EXPORTS, **options
+            )
         upgrade = AlembicUpgrade(
             self,
             "Upgrade",
             project=settings.alembic_project,
             include=settings.include,
             requirements=settings.requirements,
-            vpc=network.vpc,
+            vpc=database.vpc,
             vpc_subnets=egress,
             database=database.instance,
             database_name=settings.database.name,
@@ -54,6 +62,7 @@ class PrivateDatabaseStack(Stack):
             rds_ca=settings.rds_ca,
             lock_timeout_seconds=settings.lock_timeout_seconds,
             baseline=settings.baseline,
+            accept_differences=settings.accept_differences,
             allow_ahead=settings.allow_ahead,
             rerun=settings.rerun,
             **options,
@@ -62,7 +71,7 @@ class PrivateDatabaseStack(Stack):
         roles = DatabaseRoles(
             self,
             "Roles",
-            vpc=network.vpc,
+            vpc=database.vpc,
             vpc_subnets=egress,
             database=database.instance,
             database_name=settings.database.name,
@@ -74,6 +83,12 @@ class PrivateDatabaseStack(Stack):
             users=list(users),
             reader=settings.roles.reader,
             reader_reads_all=settings.stage is not Stage.PROD,
+            # Other applications may connect to an existing database with the privileges of PUBLIC.
+            revoke_public=settings.existing_database is None,
+            hand_over_from=settings.roles.hand_over_from,
+            hand_back_to=settings.roles.hand_back_to,
+            extensions=settings.roles.extensions,
+            baseline=settings.baseline,
             rerun=settings.rerun,
             **options,
         )
@@ -83,7 +98,7 @@ class PrivateDatabaseStack(Stack):
             "Operations",
             upgrade=upgrade,
             roles=roles,
-            vpc=network.vpc,
+            vpc=database.vpc,
             vpc_subnets=egress,
             rds_ca=settings.rds_ca,
             **options,
@@ -94,7 +109,7 @@ class PrivateDatabaseStack(Stack):
                 self,
                 "Querier",
                 schedule=settings.querier_schedule,
-                vpc=network.vpc,
+                vpc=database.vpc,
                 vpc_subnets=egress,
                 database=database.instance,
                 database_name=settings.database.name,
@@ -113,7 +128,7 @@ class PrivateDatabaseStack(Stack):
             querier=querier,
             metrics_namespace="PrivateDatabase",
         )
-        if settings.stage is Stage.PROD:
+        if settings.stage is Stage.PROD and not settings.existing_database:
             others = self.node.children
             Protection(
                 self,

@@ -39,3 +39,7 @@ class LockTimeoutError(UpgradeError):
 
 class ProtectionError(MigratorError):
     """A protection could not be lifted, or forbids the deletion of the stack."""
+
+
+class BaselineError(UpgradeError):
+    """The schema of the database is not that of the baseline, or cannot be compared with it."""

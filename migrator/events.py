@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self, cast, get_args
 
+from migrator.database_identity import DatabaseIdentity
 from migrator.errors import EventError
 from migrator.properties import Properties, shorten
 
@@ -37,6 +38,8 @@ class UpgradeRequest:
     - `old_revisions`: the revisions of the previous deployment, if it used the same database
     - `request_id`: the same in all invocations for one event
     - `baseline`: the revision whose schema the database already has, according to the user
+    - `baseline_database`: the empty database in which the baseline is built for a comparison; without it, there is none
+    - `accept_differences`: the digest of the differences that the comparison may find; `all`: no comparison
     - `allow_ahead`: the revisions at which the database may stay although this deployment does not have them
     - `rolling_back`: whether the stack is rolling back; None if CloudFormation did not answer
     - `started_at`: the Unix time of the event, in seconds
@@ -49,6 +52,8 @@ class UpgradeRequest:
     stack_id: str = ""
     request_id: str = ""
     baseline: str = ""
+    baseline_database: str = ""
+    accept_differences: str = ""
     allow_ahead: frozenset[str] = frozenset()
     rolling_back: bool | None = False
     started_at: float | None = None
@@ -79,6 +84,8 @@ class UpgradeRequest:
         baseline = properties.optional_text("Baseline")
         if baseline and revisions and baseline not in revisions:
             properties.reject("Baseline", baseline, "a revision of this deployment")
+        baseline_database = properties.optional_text("BaselineDatabase")
+        accept_differences = properties.optional_text("AcceptDifferences")
         allow_ahead = properties.optional_text("AllowAhead")
         timeout = properties.whole_number("TimeoutSeconds", unit="seconds", default=MAX_TIMEOUT_SECONDS)
         properties.check()
@@ -89,6 +96,8 @@ class UpgradeRequest:
             stack_id=str(event.get("StackId", "")),
             request_id=str(event.get("RequestId", "")),
             baseline=baseline,
+            baseline_database=baseline_database,
+            accept_differences=accept_differences,
             allow_ahead=frozenset(name.strip() for name in allow_ahead.split(",") if name.strip()),
             rolling_back=_rolling_back(event),
             started_at=float(str(event["StartedAt"])) if "StartedAt" in event else None,
@@ -115,28 +124,6 @@ def _rolling_back(event: Event) -> bool | None:
 
 
 @dataclass(frozen=True)
-class DatabaseIdentity:
-    """The property that identifies a database. Unknown texts are empty."""
-
-    name: str = ""
-    endpoint: str = ""
-    resource_id: str = ""
-
-    @classmethod
-    def from_texts(cls, texts: Mapping[str, str]) -> Self:
-        """Read the property `Database`."""
-        return cls(texts.get("Name", ""), texts.get("Endpoint", ""), texts.get("ResourceId", ""))
-
-    def is_same(self, other: Self) -> bool:
-        """Return whether both are the same database, as far as is known. An endpoint may be renamed, an id never is."""
-        if not (self.name and other.name):
-            return True  # from a release that did not name the database
-        if self.resource_id and other.resource_id:
-            return (self.resource_id, self.name) == (other.resource_id, other.name)
-        return (self.endpoint, self.name) == (other.endpoint, other.name)
-
-
-@dataclass(frozen=True)
 class RolesRequest:
     """The properties of Custom::DatabaseRoles.
 
@@ -147,6 +134,10 @@ class RolesRequest:
     - `reader_reads_all`: whether the reader may read all tables, without a grant
     - `revoke_public`: whether to revoke the privileges that PostgreSQL grants to PUBLIC on each database
     - `database`: the database that the roles are set up for
+    - `hand_over_from`: the roles whose objects the owner gets
+    - `hand_back_to`: the role that gets the objects of the owner
+    - `extensions`: the extensions to create
+    - `baseline_database`: the name of the empty database in which an upgrade compares its baseline
     """
 
     owner: str
@@ -155,7 +146,11 @@ class RolesRequest:
     reader: str = ""
     reader_reads_all: bool = False
     revoke_public: bool = True
-    database: DatabaseIdentity = DatabaseIdentity()
+    database: DatabaseIdentity = field(default_factory=DatabaseIdentity)
+    hand_over_from: tuple[str, ...] = ()
+    hand_back_to: str = ""
+    extensions: tuple[str, ...] = ()
+    baseline_database: str = ""
 
     @property
     def logins(self) -> tuple[str, ...]:
@@ -179,13 +174,21 @@ class RolesRequest:
             reader_reads_all=properties.flag("ReaderReadsAll", default=False),
             revoke_public=properties.flag("RevokePublic", default=True),
             database=DatabaseIdentity.from_texts(properties.texts("Database")),
+            hand_over_from=properties.names("HandOverFrom", required=False),
+            hand_back_to=properties.optional_text("HandBackTo"),
+            extensions=properties.names("Extensions", required=False),
+            baseline_database=properties.optional_text("BaselineDatabase"),
         )
-        for name in filter(None, request.roles):
+        for name in filter(None, (*request.roles, *request.hand_over_from, request.hand_back_to)):
             if len(name.encode()) > _MAX_ROLE_NAME_BYTES or "\0" in name or name.startswith(("pg_", "rds")):
                 properties.reject(
                     "role name", name, f"up to {_MAX_ROLE_NAME_BYTES} bytes long and not start with pg_ or rds"
                 )
         if len(set(request.roles)) != len(request.roles):
             properties.reject("role names", request.roles, "different")
+        if request.owner in (*request.hand_over_from, request.hand_back_to):
+            properties.reject("HandOverFrom and HandBackTo", request.owner, "other roles than the owner")
+        if request.hand_over_from and request.hand_back_to:
+            properties.reject("HandBackTo", request.hand_back_to, "empty while HandOverFrom has roles")
         properties.check()
         return request

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator import divergence
+from migrator.baseline import check_baseline
 from migrator.decision import Decision, decide
 from migrator.errors import LockNotAvailableError, UpgradeError
 from migrator.manifest import Manifest
@@ -99,6 +100,7 @@ class LockedUpgrade:
         baseline = self.context.request.baseline
         check_not_cancelled(self.session, self.context.request)
         self.scripts.check_match(self.context.request)
+        self._check_baseline(heads)
         self._prepare_log()
         if not heads <= self.manifest.files.keys() or baseline not in self.manifest.ancestors(heads):
             self.runner.stamp(baseline, heads)
@@ -108,6 +110,13 @@ class LockedUpgrade:
             self._log.record_baseline(connection, in_order)
         logger.warning("baseline recorded", extra={"baseline": baseline, "heads_before": sorted(heads)})
         return self.runner.heads()
+
+    def _check_baseline(self, heads: frozenset[str]) -> None:
+        """Compare the schema with that of the baseline, or with that of the heads if these come after the baseline."""
+        request = self.context.request
+        is_before = request.baseline in self.manifest.ancestors(heads) and heads <= self.manifest.files.keys()
+        targets = sorted(heads) if is_before else [request.baseline]
+        check_baseline(self.context, self.scripts, self.manifest, self.session, targets)
 
     def _prepare_log(self) -> None:
         with self.runner.driver_connection() as connection:

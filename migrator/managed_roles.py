@@ -21,6 +21,10 @@ SELECT rolname, pg_catalog.shobj_description(oid, 'pg_authid'),
     rolcanlogin AND pg_catalog.pg_has_role(oid, 'rds_iam', 'USAGE')
 FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY(%s)
 """
+_OWNERS = """
+SELECT rolname, rolsuper, rolinherit OR pg_catalog.current_setting('server_version_num')::int >= 160000
+FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY(%s)
+"""
 _IN_OTHER_DATABASES = """
 SELECT pg_catalog.pg_get_userbyid(privilege.grantee)
 FROM pg_catalog.pg_database, pg_catalog.aclexplode(datacl) AS privilege
@@ -65,6 +69,25 @@ def reject_unmanaged(request: RolesRequest, roles: Mapping[str, Role]) -> None:
             f"in rds_iam (got {', '.join(map(repr, rejected))}): choose another name, or hand the role over, which "
             f"ends its login by password: {'; '.join(map(_hand_over_statement, rejected))}"
         )
+
+
+def reject_unsuitable_owners(cursor: Cursor, request: RolesRequest) -> None:
+    """Raise RolesError if objects cannot be handed over from, or back to, a role of the request."""
+    names = [*request.hand_over_from, *filter(None, [request.hand_back_to])]
+    cursor.execute(_OWNERS, (names,))
+    roles = {name: (is_superuser, inherits) for name, is_superuser, inherits in cursor.fetchall()}
+    setting = "hand-back-to" if request.hand_back_to else "hand-over-from"
+    if unknown := [name for name in names if name not in roles]:
+        raise RolesError(f"{setting} must be existing roles of the server (got {', '.join(map(repr, unknown))})")
+    if superusers := [name for name, (is_superuser, _) in roles.items() if is_superuser]:
+        raise RolesError(f"{setting} must be roles without SUPERUSER (got {', '.join(map(repr, superusers))})")
+    for name in request.hand_over_from:
+        if not roles[name][1]:
+            quoted = '"' + name.replace('"', '""') + '"'
+            raise RolesError(
+                f"{setting} must be roles that inherit the privileges of the new owner (got {name!r}, NOINHERIT): run"
+                f" ALTER ROLE {quoted} INHERIT"
+            )
 
 
 def roles_of_other_databases(cursor: Cursor) -> set[str]:

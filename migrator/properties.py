@@ -43,9 +43,9 @@ class Properties:
         self.reject(name, value, "a map of texts")
         return {}
 
-    def names(self, name: str) -> tuple[str, ...]:
-        """Return a list of different names, which is required."""
-        value = self.values.get(name)
+    def names(self, name: str, *, required: bool = True) -> tuple[str, ...]:
+        """Return a list of different names, which is empty if it is missing and not required."""
+        value = self.values.get(name, None if required else [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             self.reject(name, value, "a list of names")
             return ()

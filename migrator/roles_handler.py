@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import closing
+from dataclasses import replace
 
 import boto3
 import psycopg2
@@ -11,8 +12,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
+from migrator.adoption import adopt
+from migrator.baseline_database import create_baseline_database, drop_baseline_database
 from migrator.errors import EventError
 from migrator.events import Event, RolesRequest, request_type
+from migrator.extensions import create_extensions
 from migrator.reporting import count, redacted, report_failure
 from migrator.roles import SEARCH_PATH, reconcile
 from migrator.stack_status import is_rolling_back
@@ -59,9 +63,23 @@ def _set_up_if_possible(event: Event) -> None:
 def _set_up(event: Event, deadline: Deadline) -> None:
     request = RolesRequest.from_event(event)
     old = _previous(event, request) if request_type(event) == "Update" else None
-    with closing(_connect_as_master(DatabaseSettings.from_environment(os.environ), deadline)) as connection:
+    settings = DatabaseSettings.from_environment(os.environ)
+    with closing(_connect_as_master(settings, deadline)) as connection:
         reconcile(connection, request, old)
-    logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins})
+        create_extensions(connection, request.extensions)
+        objects = adopt(connection, request, deadline)
+        if old and old.baseline_database and not request.baseline_database:
+            drop_baseline_database(connection, old.baseline_database)
+        if request.baseline_database:
+            create_baseline_database(connection, request.baseline_database)
+            _set_up_baseline_database(replace(settings, database=request.baseline_database), request, deadline)
+    logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins, "handed_over": objects})
+
+
+def _set_up_baseline_database(settings: DatabaseSettings, request: RolesRequest, deadline: Deadline) -> None:
+    with closing(_connect_as_master(settings, deadline)) as connection:
+        reconcile(connection, replace(request, hand_over_from=(), hand_back_to=""))
+        create_extensions(connection, request.extensions)
 
 
 def _previous(event: Event, request: RolesRequest) -> RolesRequest | None:

@@ -4,11 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+
 from migrator.decision import Decision
+from migrator.errors import UpgradeError
 from migrator.events import UpgradeRequest
 from migrator.migration_log import Totals
 from migrator.session import Connect
 from rds_iam.deadline import Deadline
+
+
+def _no_other_database(name: str) -> Connection:
+    """Raise UpgradeError, because the invocation connects to one database."""
+    raise UpgradeError(f"there is no connection to the database {name!r}")
 
 
 def _ignore(_revision: str) -> None:
@@ -20,6 +28,7 @@ class UpgradeContext:
     """The input of one invocation.
 
     `project` is the folder with alembic.ini and the manifest. `on_started` is called with each revision that starts.
+    `connect_to` connects to another database of the server, by its name.
     """
 
     request: UpgradeRequest
@@ -28,6 +37,7 @@ class UpgradeContext:
     deadline: Deadline
     invocation: str = ""
     on_started: Callable[[str], None] = _ignore
+    connect_to: Callable[[str], Connection] = _no_other_database
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ reports the error to CloudFormation, and takes any returned value for success.
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -60,12 +61,19 @@ def is_complete(event: Event, context: LambdaContext) -> dict[str, object]:
 def _upgrade(request: UpgradeRequest, context: LambdaContext) -> Outcome:
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
     deadline = Deadline.after(min(seconds, _seconds_of_custom_resource(request)))
-    connect_in_time = _connect_until(deadline, application_name(request.stack_id))
+    name = application_name(request.stack_id)
+    connect_in_time = _connect_until(deadline, name)
+
+    def connect_to(database: str) -> Connection:
+        return _connect_until(deadline, name, database)()
+
     invocation = context.aws_request_id
 
     def work(on_started: OnStarted) -> Outcome:
         os.chdir(_project())  # as on a developer's machine: relative paths in revisions start here
-        return upgrade(UpgradeContext(request, _project(), connect_in_time, deadline, invocation, on_started))
+        return upgrade(
+            UpgradeContext(request, _project(), connect_in_time, deadline, invocation, on_started, connect_to)
+        )
 
     return supervise(work, deadline)
 
@@ -95,9 +103,10 @@ def _project() -> Path:
     return Path(os.environ["LAMBDA_TASK_ROOT"], "project")
 
 
-def _connect_until(deadline: Deadline, name: str) -> Connect:
+def _connect_until(deadline: Deadline, name: str, database: str | None = None) -> Connect:
     def open_connection() -> Connection:
         settings = DatabaseSettings.from_environment(os.environ)
+        settings = replace(settings, database=database or settings.database)
         server_settings = UpgradeSettings.from_environment(os.environ).server_settings()
         return connect(settings, deadline, application_name=name, server_settings=server_settings)
 

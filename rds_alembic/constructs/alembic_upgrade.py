@@ -13,6 +13,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IConstruct
 
 from rds_alembic.assets.migrator import check_imports, upgrade_asset
+from rds_alembic.constructs.baseline import baseline_database
 from rds_alembic.constructs.checks.database import PostgresDatabase
 from rds_alembic.constructs.checks.values import check_lock_timeout, check_path, check_paths
 from rds_alembic.constructs.postgres_function import PostgresFunction
@@ -42,7 +43,10 @@ class AlembicUpgrade(Construct):
       the schema
     - `lock_timeout_seconds`: the time that a revision waits for a lock on a table, with every other session behind it,
       before it releases its locks and tries again; above 0, up to 300; default: 3
-    - `baseline`: the revision of the existing schema, which is recorded and not run; for one deployment; default: ""
+    - `baseline`: the revision of the existing schema, which is recorded and not run; for one deployment; default: "".
+      The schema is compared with it first, in a database that `DatabaseRoles` with the same `baseline` creates
+    - `accept_differences`: the differences between the schema and the baseline that are accepted, by the digest in the
+      message, or "all" to record the baseline without a comparison; for one deployment; default: ""
     - `allow_ahead`: the revisions, separated by commas, at which the database may stay although the project does not
       have them; for one deployment; default: ""
     - `rerun`: any text; a new text runs the upgrade again in an otherwise unchanged deployment; default: ""
@@ -67,6 +71,7 @@ class AlembicUpgrade(Construct):
         rds_ca: Path | str | None = None,
         lock_timeout_seconds: float = 3.0,
         baseline: str = "",
+        accept_differences: str = "",
         allow_ahead: str = "",
         rerun: str = "",
         **options: Unpack[FunctionOptions],
@@ -120,6 +125,8 @@ class AlembicUpgrade(Construct):
                 "Database": self.migrator.database_identity,
                 "TimeoutSeconds": str(TOTAL_TIMEOUT.to_seconds()),
                 "Baseline": baseline,
+                "BaselineDatabase": baseline_database(self.migrator.database_name) if baseline else "",
+                "AcceptDifferences": accept_differences,
                 "AllowAhead": allow_ahead,
                 "Rerun": rerun,
             },

@@ -10,11 +10,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct, IConstruct
 
 from rds_alembic.assets.migrator import roles_asset
+from rds_alembic.constructs.baseline import baseline_database
 from rds_alembic.constructs.checks.database import PostgresDatabase, check_database
 from rds_alembic.constructs.checks.roles import check_roles, choose_master
 from rds_alembic.constructs.postgres_function import PostgresFunction
 from rds_alembic.constructs.provider import Provider
 from rds_alembic.constructs.python_function import FunctionOptions
+from rds_alembic.errors import RdsAlembicError
 
 
 class DatabaseRoles(Construct):
@@ -35,6 +37,12 @@ class DatabaseRoles(Construct):
     - `reader_reads_all`: the reader may read all tables, without a grant of a revision; default: False
     - `revoke_public`: revoke from PUBLIC the privileges on the database, and CREATE on the schema `public`, which other
       applications in the database may need; default: True
+    - `hand_over_from`: the owners of an existing database, whose objects `owner` gets. They become members of `owner`,
+      so that an application that logs in as one of them works on; for one deployment; default: no role
+    - `hand_back_to`: the role that gets the objects of `owner`, to undo that; for one deployment; default: no role
+    - `extensions`: the extensions to create, as the master user, in the schema `public`; default: no extension
+    - `baseline`: the baseline of the upgrade, which is compared with the schema in a database that the function creates
+      beside; for one deployment; default: ""
     - `rerun`: any text; a new text runs the role setup again in an otherwise unchanged deployment; default: ""
     - all others: see `FunctionOptions`
     """
@@ -57,6 +65,10 @@ class DatabaseRoles(Construct):
         reader: str | None = None,
         reader_reads_all: bool = False,
         revoke_public: bool = True,
+        hand_over_from: Sequence[str] = (),
+        hand_back_to: str = "",
+        extensions: Sequence[str] = (),
+        baseline: str = "",
         rerun: str = "",
         **options: Unpack[FunctionOptions],
     ) -> None:
@@ -64,6 +76,7 @@ class DatabaseRoles(Construct):
         check_database(database)
         master = choose_master(database, master_user, master_secret)
         check_roles(owner=owner, migrator=migrator, users=users, reader=reader, master_user=master.user)
+        _check_hand_over(owner, hand_over_from, hand_back_to)
         handler = PostgresFunction(
             self,
             "Handler",
@@ -103,10 +116,25 @@ class DatabaseRoles(Construct):
             resource_type="Custom::DatabaseRoles",
             service_token=Provider(self, "Provider", on_event=handler).service_token,
             service_timeout=Duration.minutes(15),
-            properties={**self.properties, "Rerun": rerun},
+            properties={
+                **self.properties,
+                "HandOverFrom": list(hand_over_from),
+                "HandBackTo": hand_back_to,
+                "Extensions": list(extensions),
+                "Baseline": baseline,
+                "BaselineDatabase": baseline_database(handler.database_name) if baseline else "",
+                "Rerun": rerun,
+            },
         )
         handler.execute_before(self.resource)
 
     def execute_before(self, resource: IConstruct) -> None:
         """Create a resource that needs the roles after the role setup."""
         resource.node.add_dependency(self.resource)
+
+
+def _check_hand_over(owner: str, hand_over_from: Sequence[str], hand_back_to: str) -> None:
+    if owner in (*hand_over_from, hand_back_to):
+        raise RdsAlembicError(f"hand_over_from and hand_back_to must be other roles than the owner (got {owner!r})")
+    if hand_over_from and hand_back_to:
+        raise RdsAlembicError(f"hand_back_to must be empty while hand_over_from has roles (got {hand_back_to!r})")

@@ -24,6 +24,8 @@ class Project(AlembicProject):
         old: tuple[str, ...] = (),
         request_id: str = "request",
         baseline: str = "",
+        baseline_database: str = "",
+        accept_differences: str = "",
         allow_ahead: Iterable[str] = (),
         started_at: float | None = None,
     ) -> UpgradeRequest:
@@ -37,6 +39,8 @@ class Project(AlembicProject):
             stack_id=STACK_ID,
             request_id=request_id,
             baseline=baseline,
+            baseline_database=baseline_database,
+            accept_differences=accept_differences,
             allow_ahead=frozenset(allow_ahead),
             started_at=started_at,
         )

@@ -58,12 +58,12 @@ class Cluster:
             "PGSSLROOTCERT": str(settings.ssl_root_cert),
         }
 
-    def connect(self, user: str, *, password: str, **options: Any) -> Connection:
+    def connect(self, user: str, *, password: str, database: str = SETTINGS.database, **options: Any) -> Connection:
         """Log in once, through the proxy; `options` are psycopg2's."""
         return connect_verified(
             self.postgres.host,
             self.postgres.port,
-            database=SETTINGS.database,
+            database=database,
             user=user,
             password=password,
             ca_path=self.postgres.ca_path,
@@ -71,9 +71,9 @@ class Cluster:
         )
 
     @contextmanager
-    def connect_as_master(self) -> Iterator[Connection]:
+    def connect_as_master(self, database: str = SETTINGS.database) -> Iterator[Connection]:
         """Log in as the master user, by password."""
-        connection = self.connect(SETTINGS.master_username, password=SETTINGS.master_password)
+        connection = self.connect(SETTINGS.master_username, password=SETTINGS.master_password, database=database)
         try:
             yield connection
         finally:

@@ -13,6 +13,7 @@ from migrator.errors import MigratorError
 from rds_iam import connection
 from tests.postgres.functions import become, metrics_in
 from tests.postgres.lambda_context import Context
+from tests.postgres.role_setup import run
 from tests.postgres.servers import SETTINGS, Cluster
 
 OWNER = {"Owner": "app_owner", "Migrator": "migrator", "Users": ["querier"]}
@@ -106,6 +107,24 @@ def test_removed_roles_lose_their_login_unless_the_database_is_another_one(
 def test_the_option_that_keeps_the_privileges_of_public_is_read(bootstrap: Cluster) -> None:
     roles_handler.handler(roles_event(RevokePublic="false"), Context())
     assert bootstrap.admin("SELECT has_database_privilege('public', 'app', 'CONNECT')") == [(True,)]
+
+
+def test_the_role_setup_adopts_an_existing_database_and_prepares_a_baseline(bootstrap: Cluster) -> None:
+    with bootstrap.connect_as_master() as master:
+        run(master, "CREATE ROLE shop LOGIN", "CREATE TABLE orders (id int)", "GRANT shop TO CURRENT_USER")
+        run(master, "GRANT CREATE ON SCHEMA public TO shop", "ALTER TABLE orders OWNER TO shop")
+    adoption: dict[str, Any] = {"HandOverFrom": ["shop"], "Extensions": ["citext"], "BaselineDatabase": "app_baseline"}
+    roles_handler.handler(roles_event(**adoption), Context())
+    assert bootstrap.admin("SELECT tableowner FROM pg_tables WHERE tablename = 'orders'") == [("app_owner",)]
+    with closing(bootstrap.connect_with_token("migrator", database="app_baseline")) as migrator:
+        run(migrator, "CREATE TABLE t (text citext)")
+    roles_handler.handler(roles_event(**adoption), Context())  # again: the database of the baseline is empty
+    with closing(bootstrap.connect_with_token("migrator", database="app_baseline")) as migrator:
+        assert run(migrator, "SELECT to_regclass('t')") == [(None,)]
+    event = roles_event("Update", HandBackTo="shop")
+    roles_handler.handler(event | {"OldResourceProperties": OWNER | adoption}, Context())
+    assert bootstrap.admin("SELECT tableowner FROM pg_tables WHERE tablename = 'orders'") == [("shop",)]
+    assert bootstrap.admin("SELECT FROM pg_database WHERE datname = 'app_baseline'") == []
 
 
 def test_the_masters_session_starts_with_a_pinned_search_path(bootstrap: Cluster) -> None:

@@ -21,7 +21,7 @@ type Upgrade = Callable[..., Outcome]
 
 
 def run_upgrade(
-    connect: Callable[[], Connection],
+    connect: Callable[..., Connection],
     folder: Path,
     request: UpgradeRequest,
     *,
@@ -29,10 +29,14 @@ def run_upgrade(
     invocation: str = "",
 ) -> Outcome:
     """Upgrade with the project in a folder, as the migrator does within `seconds`."""
-    return upgrade(UpgradeContext(request, folder, connect, Deadline.after(seconds), invocation))
+
+    def connect_to(database: str) -> Connection:
+        return connect(database=database)
+
+    return upgrade(UpgradeContext(request, folder, connect, Deadline.after(seconds), invocation, connect_to=connect_to))
 
 
-def as_migrator(cluster: Cluster, **options: Any) -> Callable[[], Connection]:
+def as_migrator(cluster: Cluster, **options: Any) -> Callable[..., Connection]:
     """Return a function that logs in as the migrator, with a new token each time; `options` are psycopg2's."""
     return partial(cluster.connect_with_token, "migrator", **options)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from migrator.database_identity import DatabaseIdentity
 from migrator.errors import EventError
-from migrator.events import DatabaseIdentity, RolesRequest, UpgradeRequest, request_type
+from migrator.events import RolesRequest, UpgradeRequest, request_type
 
 DIGEST = "0" * 64
 
