@@ -129,5 +129,6 @@ def test_an_existing_database_is_adopted_and_handed_back(existing: Existing, dep
     assert outputs["Revision"] == REVISIONS[-1]
     assert owners(existing) == [("app_owner",)]
     assert query(existing.port, "SELECT query_date::text FROM queries") == [("2020-02-02",)]
-    deploy("back", hand_back_to="shop")
+    deploy("back", hand_back_to="shop", baseline=REVISIONS[0])
     assert owners(existing) == [("shop",)]
+    assert query(existing.port, "SELECT FROM pg_database WHERE datname = 'app_baseline'") == []
