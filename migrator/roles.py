@@ -21,7 +21,7 @@ from migrator.managed_roles import (
     reject_unsuitable_owners,
     roles_of_other_databases,
 )
-from migrator.memberships import membership_options, rights_of, run
+from migrator.memberships import has_membership_options, membership_options, rights_of, run
 
 # The schema of temporary objects comes last. PostgreSQL searches it first if the path does not name it.
 SEARCH_PATH = "pg_catalog,pg_temp"
