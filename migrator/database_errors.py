@@ -1,5 +1,6 @@
 """Convert exceptions of the driver to errors of this package, which tell whether another try may succeed."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _QUERY_CANCELED = "57014"
 _SHUTDOWNS = ("57P01", "57P02", "57P03")  # admin_shutdown, crash_shutdown, cannot_connect_now
 _CONNECTION_EXCEPTIONS = "08"
+_OTHER_OWNER = re.compile(r"42501: (must be owner of|permission denied for (table|schema|sequence|view|relation)) ")
 
 
 @contextmanager
@@ -32,13 +34,13 @@ def wrap_database_errors(title: str) -> Iterator[None]:
 def format_error(exc: BaseException) -> str:
     """Return the SQLSTATE and the server's message, or the type and text of an exception of other origin.
 
-    Adds advice to an error that the output of pg_dump causes.
+    Adds advice to an error that the output of pg_dump, or an object of another owner, causes.
     """
     error = _driver_error(exc)
     if error is None:
         return f"{type(exc).__name__}: {exc}"
     message = _message(error)
-    advice = dump_advice(message, str(getattr(exc, "statement", None) or ""))
+    advice = dump_advice(message, str(getattr(exc, "statement", None) or "")) or _ownership_advice(message)
     return f"{message}; {advice}" if advice else message
 
 
@@ -50,6 +52,12 @@ def is_canceled(exc: BaseException) -> bool:
 def has_sqlstate(exc: BaseException) -> bool:
     """Return whether an error of the server caused the exception."""
     return any(error.pgcode is not None for error in _driver_errors(exc))
+
+
+def _ownership_advice(message: str) -> str | None:
+    if not _OTHER_OWNER.match(message):
+        return None
+    return "if a role of before owns it, deploy with -c hand-over-from=ROLE (docs/adopting.md)"
 
 
 def _upgrade_error(title: str, exc: BaseException) -> UpgradeError:

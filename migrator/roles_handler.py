@@ -68,9 +68,10 @@ def _set_up(event: Event, deadline: Deadline) -> None:
         reconcile(connection, request, old)
         create_extensions(connection, request.extensions)
         objects = adopt(connection, request, deadline)
-        if old and old.baseline_database and not request.baseline_database:
+        needs_baseline = request.baseline_database and not request.hand_back_to
+        if old and old.baseline_database and not needs_baseline:
             drop_baseline_database(connection, old.baseline_database)
-        if request.baseline_database:
+        if needs_baseline:
             create_baseline_database(connection, request.baseline_database)
             _set_up_baseline_database(replace(settings, database=request.baseline_database), request, deadline)
     logger.info("roles set up", extra={"owner": request.owner, "logins": request.logins, "handed_over": objects})

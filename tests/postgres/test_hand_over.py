@@ -3,19 +3,22 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from migrator.adoption import adopt
-from migrator.errors import RolesError
+from migrator.errors import RolesError, UpgradeError
 from migrator.events import RolesRequest
 from migrator.roles import reconcile
 from migrator.schema_catalog import Schema, read_schema
 from rds_iam.deadline import Deadline
 from tests.postgres.existing_database import LEFT_OVER, SHOP, create_existing_database
-from tests.postgres.role_setup import catalog, run
+from tests.postgres.projects import Project
+from tests.postgres.role_setup import catalog, run, set_up_roles
 from tests.postgres.servers import Cluster, quoted
+from tests.postgres.upgrades import as_migrator, run_upgrade
 
 REQUEST = RolesRequest("app_owner", "migrator", ("querier",), revoke_public=False, hand_over_from=(SHOP, "billing"))
 BACK = RolesRequest("app_owner", "migrator", ("querier",), revoke_public=False, hand_back_to=SHOP)
@@ -199,3 +202,20 @@ def test_a_master_user_without_admin_option_is_told_what_to_grant(default: Clust
     default.admin("REVOKE billing FROM postgres")
     with pytest.raises(RolesError, match=r"role 'billing', .*: as a role with ADMIN OPTION on 'billing', grant it"):
         hand_over(default)
+
+
+def test_a_populated_database_at_revision_10_of_24_is_upgraded_after_the_hand_over(
+    default: Cluster, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "project")
+    for number in range(1, 25):
+        project.add(f"r{number}", f"ALTER TABLE customers ADD r{number} int")
+    columns = ", ".join(f"ADD r{number} int" for number in range(1, 11))
+    default.admin(f"ALTER TABLE customers {columns}; INSERT INTO alembic_version VALUES ('r10')")
+    set_up_roles(default, RolesRequest("app_owner", "migrator", revoke_public=False))
+    with pytest.raises(UpgradeError, match=r"42501: .*alembic_version; .*deploy with -c hand-over-from=ROLE"):
+        run_upgrade(as_migrator(default), project.folder, project.request())
+    hand_over(default)
+    outcome = run_upgrade(as_migrator(default), project.folder, project.request())
+    assert outcome.applied == tuple(f"r{number}" for number in range(11, 25))
+    work_as_the_application(default)

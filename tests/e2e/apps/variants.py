@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
         print(name, flush=True)
 
 
-def synthesize(output: Path, context: Mapping[str, str], change: Change | None, database: str | None) -> None:
+def synthesize(output: Path, context: Mapping[str, Any], change: Change | None, database: str | None) -> None:
     """Synthesize the stack as app.py does, with a change of it or with another name of the database."""
     flags: dict[str, Any] = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     app = App(context={**flags, **context}, outdir=str(output))
