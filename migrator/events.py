@@ -34,8 +34,10 @@ class UpgradeRequest:
     """The properties of Custom::AlembicUpgrade, and the state of the deployment that sent them.
 
     - `migrations_digest`: the digest of the migration files
+    - `environment_digest`: the digest of the user's environment variables
     - `revisions`: the revisions of this deployment, from base to head
     - `old_revisions`: the revisions of the previous deployment, if it used the same database
+    - `resource`: the logical id of the custom resource
     - `request_id`: the same in all invocations for one event
     - `baseline`: the revision whose schema the database already has, according to the user
     - `baseline_database`: the empty database in which the baseline is built for a comparison; without it, there is none
@@ -50,6 +52,7 @@ class UpgradeRequest:
     revisions: tuple[str, ...]
     old_revisions: tuple[str, ...] = ()
     stack_id: str = ""
+    resource: str = ""
     request_id: str = ""
     baseline: str = ""
     baseline_database: str = ""
@@ -58,6 +61,12 @@ class UpgradeRequest:
     rolling_back: bool | None = False
     started_at: float | None = None
     timeout_seconds: int = MAX_TIMEOUT_SECONDS
+    environment_digest: str = ""
+
+    @property
+    def configuration(self) -> str:
+        """A text that differs if env.py may choose another version table."""
+        return f"{self.migrations_digest} {self.environment_digest}".rstrip()
 
     @property
     def head(self) -> str:
@@ -87,6 +96,7 @@ class UpgradeRequest:
         baseline_database = properties.optional_text("BaselineDatabase")
         accept_differences = properties.optional_text("AcceptDifferences")
         allow_ahead = properties.optional_text("AllowAhead")
+        environment = properties.optional_text("EnvironmentDigest")
         timeout = properties.whole_number("TimeoutSeconds", unit="seconds", default=MAX_TIMEOUT_SECONDS)
         properties.check()
         return cls(
@@ -94,6 +104,7 @@ class UpgradeRequest:
             revisions=revisions,
             old_revisions=_old_revisions(event),
             stack_id=str(event.get("StackId", "")),
+            resource=str(event.get("LogicalResourceId", "")),
             request_id=str(event.get("RequestId", "")),
             baseline=baseline,
             baseline_database=baseline_database,
@@ -102,6 +113,7 @@ class UpgradeRequest:
             rolling_back=_rolling_back(event),
             started_at=float(str(event["StartedAt"])) if "StartedAt" in event else None,
             timeout_seconds=timeout,
+            environment_digest=environment,
         )
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from aws_lambda_powertools import Logger
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
@@ -11,8 +12,9 @@ from migrator.baseline import check_baseline
 from migrator.decision import Decision, decide
 from migrator.errors import LockNotAvailableError, UpgradeError
 from migrator.manifest import Manifest
-from migrator.migration_log import MigrationLog, check_not_cancelled, read_log
+from migrator.migration_log import LoggedRevisions, MigrationLog, check_not_cancelled, read_log
 from migrator.migration_log_schema import share_version_table
+from migrator.projects import Project, qualified_name, read_project, record_project
 from migrator.revision_runner import RevisionRunner
 from migrator.revision_scripts import RevisionScripts
 from migrator.session import has_tables
@@ -39,24 +41,40 @@ class LockedUpgrade:
     def bring_to_head(self) -> Outcome:
         """Decide, and carry the decision out. Raises UpgradeError."""
         heads = self.runner.heads()  # again: the previous holder of the lock may have applied everything
+        self._record_project()
         request = self.context.request
         if request.baseline and not heads and not has_tables(self.session):
             # An empty database is built from the first revision on.
             logger.warning("the database is empty: the baseline is ignored", extra={"baseline": request.baseline})
             request = replace(request, baseline="")
-        decision = decide(heads, request, self.manifest, read_log(self.session))
+        decision = decide(heads, request, self.manifest, self._read_log())
         if decision is Decision.BASELINE:
             heads = self._record_baseline(heads)
             request = replace(request, baseline="")
-            decision = decide(heads, request, self.manifest, read_log(self.session))
+            decision = decide(heads, request, self.manifest, self._read_log())
         if decision is Decision.UPGRADE:
             return self._apply_missing(heads)
-        ahead = divergence.ahead(heads, self.manifest, read_log(self.session), request.old_revisions)
+        ahead = divergence.ahead(heads, self.manifest, self._read_log(), request.old_revisions)
         return self.progress.outcome(decision, heads, ahead=ahead)
 
     @property
     def _log(self) -> MigrationLog:
-        return MigrationLog(self.context.request, self.context.invocation, self.manifest)
+        return MigrationLog(self.context.request, self.context.invocation, self.manifest, self._version_table)
+
+    @cached_property
+    def _version_table(self) -> str:
+        """The qualified name of the table that `heads()` has read."""
+        with self.runner.driver_connection() as connection:
+            return qualified_name(connection, *self.runner.version_table)
+
+    def _read_log(self) -> LoggedRevisions:
+        return read_log(self.session, self._version_table)
+
+    def _record_project(self) -> None:
+        project = Project(self._version_table, self.context.request.configuration)
+        if read_project(self.session, self.context.request) != project:
+            with self.runner.driver_connection() as connection:
+                record_project(connection, self.context.request, self._version_table)
 
     def _apply_missing(self, heads: frozenset[str]) -> Outcome:
         progress = self.progress
@@ -121,5 +139,4 @@ class LockedUpgrade:
     def _prepare_log(self) -> None:
         with self.runner.driver_connection() as connection:
             self._log.prepare(connection)
-            if self.runner.version_table:
-                share_version_table(connection, *self.runner.version_table)
+            share_version_table(connection, *self.runner.version_table)

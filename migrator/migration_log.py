@@ -21,8 +21,8 @@ from migrator.migration_log_schema import prepare
 
 _INSERT = """
 INSERT INTO alembic_history.revisions
-    (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest, version_table)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 # One round trip. An error of the INSERT must not end the revision's transaction.
 _INSERT_IN_TRANSACTION = f"SAVEPOINT migration_log; {_INSERT}; RELEASE SAVEPOINT migration_log"
@@ -33,7 +33,10 @@ FROM alembic_history.revisions WHERE request_id = %s AND event = 'upgrade'
 """
 _LAST_ROWS = """
 SELECT id, revision, parents, code_digest, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
-FROM (SELECT DISTINCT ON (revision) * FROM alembic_history.revisions ORDER BY revision, id DESC) AS last
+FROM (
+    SELECT DISTINCT ON (revision) * FROM alembic_history.revisions WHERE version_table = coalesce(%s, version_table)
+    ORDER BY revision, id DESC
+) AS last
 WHERE event NOT IN ('downgrade', 'unstamp') ORDER BY revision
 """
 _CANCEL = "INSERT INTO alembic_history.cancellations (stack_id) VALUES (%s)"
@@ -71,18 +74,22 @@ class Totals:
 
 @dataclass(frozen=True)
 class MigrationLog:
-    """Writes the rows of one invocation, on the connection that runs the revision."""
+    """Writes the rows of one invocation, on the connection that runs the revision.
+
+    `version_table` is the qualified name of the project's version table.
+    """
 
     request: UpgradeRequest
     invocation: str
     manifest: Manifest
+    version_table: str = "public.alembic_version"
 
     def prepare(self, connection: Connection) -> None:
         """Create the tables that are missing. Call it outside of a transaction."""
         try:
             prepare(connection)
         except psycopg2.Error as exc:
-            _continue_without("cannot be created", exc, connection)
+            continue_without("cannot be created", exc, connection)
 
     def record(self, connection: Connection, revision: str, seconds: float) -> None:
         """Write a row, in the open transaction if there is one."""
@@ -93,7 +100,7 @@ class MigrationLog:
             try:
                 cursor.execute(_INSERT_IN_TRANSACTION if is_in_transaction else _INSERT, row)
             except psycopg2.Error as exc:
-                _continue_without("has no row of this revision", exc, connection)
+                continue_without("has no row of this revision", exc, connection)
                 if is_in_transaction:
                     cursor.execute(_UNDO)
 
@@ -105,20 +112,23 @@ class MigrationLog:
     def _row(self, revision: str, seconds: float, event: str) -> tuple[object, ...]:
         request, file = self.request, self.manifest.files[revision]
         deployment = (request.stack_id, request.request_id, self.invocation, request.migrations_digest)
-        return (revision, seconds, *deployment, event, list(file.parents), file.digest)
+        return (revision, seconds, *deployment, event, list(file.parents), file.digest, self.version_table)
 
 
-def read_log(session: Connection) -> LoggedRevisions:
-    """Return the last row of each revision, by revision, or nothing if there is no log."""
+def read_log(session: Connection, version_table: str | None = None) -> LoggedRevisions:
+    """Return the last row of each revision, by revision, or nothing if there is no log.
+
+    `version_table` selects the rows of one project; by default, of all projects in the database.
+    """
     return {
         revision: LoggedRevision(position, revision, None if parents is None else tuple(parents), digest, applied_at)
-        for position, revision, parents, digest, applied_at in _read(session, _LAST_ROWS)
+        for position, revision, parents, digest, applied_at in read_rows(session, _LAST_ROWS, version_table)
     }
 
 
 def totals(session: Connection, request: UpgradeRequest) -> Totals | None:
     """Return the sums over the rows of a deployment, or None if there is no log."""
-    rows = _read(session, _TOTALS, request.request_id)
+    rows = read_rows(session, _TOTALS, request.request_id)
     return Totals(*rows[0]) if rows else None
 
 
@@ -133,13 +143,13 @@ def check_not_cancelled(session: Connection, request: UpgradeRequest) -> None:
 
     Raises psycopg2.Error if the session was lost, and with it the lock that the session held.
     """
-    if _read(session, _IS_CANCELLED, request.stack_id, request.started_at) == [(True,)]:
+    if read_rows(session, _IS_CANCELLED, request.stack_id, request.started_at) == [(True,)]:
         raise CancelledError(
             "CloudFormation has rolled this deployment back: no further revision is applied; deploy again"
         )
 
 
-def _read(session: Connection, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+def read_rows(session: Connection, query: str, *arguments: object) -> list[tuple[Any, ...]]:
     """Return the rows of a query, on a session in autocommit, or no row if there is no log that can be read."""
     try:
         with session.cursor() as cursor:
@@ -149,7 +159,8 @@ def _read(session: Connection, query: str, *arguments: object) -> list[tuple[Any
         return []  # no such table, a table of an earlier release, or no right to read it
 
 
-def _continue_without(problem: str, exc: psycopg2.Error, connection: Connection) -> None:
+def continue_without(problem: str, exc: psycopg2.Error, connection: Connection) -> None:
+    """Log that the migration log could not be written. Raise the error again if the connection was lost."""
     if connection.closed:
         raise exc
     logger.warning("the migration log %s", problem, extra={"error": str(exc)})

@@ -10,7 +10,7 @@ from psycopg2.sql import SQL, Identifier
 
 _IS_CURRENT = """
 SELECT to_regclass('alembic_history.cancellations') IS NOT NULL AND EXISTS (
-    SELECT FROM pg_attribute WHERE attrelid = to_regclass('alembic_history.revisions') AND attname = 'caller'
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass('alembic_history.revisions') AND attname = 'version_table'
 )
 """
 _CREATE = """
@@ -31,16 +31,24 @@ ALTER TABLE alembic_history.revisions
     ADD COLUMN IF NOT EXISTS parents text[],
     ADD COLUMN IF NOT EXISTS code_digest text,
     ADD COLUMN IF NOT EXISTS caller text,
+    ADD COLUMN IF NOT EXISTS version_table text NOT NULL DEFAULT 'public.alembic_version',
     DROP CONSTRAINT IF EXISTS revisions_event_check,
     ADD CONSTRAINT revisions_event_check
         CHECK (event IN ('upgrade', 'baseline', 'downgrade', 'stamp', 'unstamp'));
+CREATE TABLE IF NOT EXISTS alembic_history.projects (
+    stack_id text,
+    resource text,
+    version_table text NOT NULL,
+    configuration text NOT NULL,
+    PRIMARY KEY (stack_id, resource)
+);
 CREATE TABLE IF NOT EXISTS alembic_history.cancellations (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stack_id text NOT NULL,
     cancelled_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 GRANT USAGE ON SCHEMA alembic_history TO pg_monitor;
-GRANT SELECT ON alembic_history.revisions, alembic_history.cancellations TO pg_monitor
+GRANT SELECT ON alembic_history.revisions, alembic_history.projects, alembic_history.cancellations TO pg_monitor
 """
 
 logger = Logger(child=True)

@@ -26,10 +26,10 @@ type OnApplied = Callable[[DbapiConnection, str, float], None]
 class RevisionRunner:
     """Runs the revisions of a project, one at a time.
 
-    `version_table` is the schema, or None, and the name of the version table. It is None before `heads()` is called.
+    `version_table` is the schema, or None, and the name of the version table that the last call of `heads()` has read.
     """
 
-    version_table: tuple[str | None, str] | None = None
+    version_table: tuple[str | None, str] = (None, "alembic_version")
 
     def __init__(self, scripts: RevisionScripts, engine: sa.Engine, environment: Environment) -> None:
         self._scripts = scripts

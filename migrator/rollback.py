@@ -15,6 +15,7 @@ from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
 from migrator.migration_log import read_log, record_cancellation, totals
 from migrator.migration_log_schema import prepare
+from migrator.projects import read_project
 from migrator.reporting import count
 from migrator.session import Connect, read_heads
 from migrator.upgrade_context import Outcome
@@ -44,8 +45,12 @@ def roll_back(request: UpgradeRequest, manifest: Manifest, connect: Connect) -> 
     try:
         with closing(connect()) as connection:
             _cancel(connection, request.stack_id)
-            heads = read_heads(connection)
-            ahead = divergence.ahead(heads, manifest, read_log(connection), request.old_revisions)
+            project = read_project(connection, request)
+            if project is None:
+                return Outcome(Decision.ROLLBACK, frozenset(), totals=totals(connection, request))
+            heads = read_heads(connection, project.version_table)
+            log = read_log(connection, project.version_table)
+            ahead = divergence.ahead(heads, manifest, log, request.old_revisions)
             decision = Decision.STAY_AHEAD if ahead else Decision.ROLLBACK
             return Outcome(decision, heads, totals=totals(connection, request), ahead=ahead)
     except (psycopg2.Error, RdsIamError) as exc:

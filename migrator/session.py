@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
+from psycopg2.sql import SQL
 
 _HAS_TABLES = """
 SELECT EXISTS (
@@ -28,18 +29,18 @@ def open_session(connect: Connect) -> Connection:
     return session
 
 
-def read_heads(session: Connection) -> frozenset[str]:
-    """Return the heads of the database: no revision before the first upgrade, several between branches.
+def read_heads(session: Connection, version_table: str) -> frozenset[str]:
+    """Return the heads in a version table: no revision before the first upgrade, several between branches.
 
-    Also returns no revision if env.py has put the version table elsewhere, or if the table has another form. Then the
-    heads are read by Alembic, under the lock.
+    Also returns no revision if the table is missing or has another form.
     """
     try:
         with session.cursor() as cursor:
-            cursor.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
-            if cursor.fetchall() == [(False,)]:
+            cursor.execute("SELECT to_regclass(%s)::text", (version_table,))
+            ((quoted_name,),) = cursor.fetchall()
+            if quoted_name is None:
                 return frozenset()
-            cursor.execute("SELECT version_num FROM alembic_version")
+            cursor.execute(SQL("SELECT version_num FROM {}").format(SQL(quoted_name)))
             return frozenset(version for (version,) in cursor.fetchall())
     except psycopg2.ProgrammingError:
         return frozenset()  # no such column, or no right to read it

@@ -13,9 +13,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from migrator.database_errors import wrap_database_errors
 from migrator.decision import Decision, decide
 from migrator.errors import ConnectionLostError
+from migrator.events import UpgradeRequest
 from migrator.lock import upgrade_lock
 from migrator.manifest import Manifest
 from migrator.migration_log import check_not_cancelled, read_log, totals
+from migrator.projects import read_project
 from migrator.session import open_session, read_heads
 from migrator.upgrade_context import Outcome, Progress, UpgradeContext
 from rds_iam.backoff import Backoff
@@ -46,14 +48,27 @@ def _attempt(context: UpgradeContext, manifest: Manifest, progress: Progress) ->
     request = context.request
     with wrap_database_errors("the upgrade was interrupted"), closing(open_session(context.connect)) as session:
         check_not_cancelled(session, request)  # also when starting over: a rollback ends the session
-        heads = read_heads(session)
-        # Without the lock, and without Alembic. If the version table is elsewhere, `heads` is empty.
-        if heads == {request.head} and decide(heads, request, manifest, read_log(session)) is Decision.NOTHING:
+        if (heads := _heads_at_head(session, request, manifest)) is not None:
             outcome = progress.outcome(Decision.NOTHING, heads)
         else:
             with upgrade_lock(session, context.deadline):
                 outcome = _upgrade_locked(session, context, manifest, progress)
         return replace(outcome, totals=totals(session, request))
+
+
+def _heads_at_head(session: Connection, request: UpgradeRequest, manifest: Manifest) -> frozenset[str] | None:
+    """Return the heads if the database is at head, without the lock and without Alembic, or None if that is not sure.
+
+    The version table is known if an invocation with the same files and environment has recorded it.
+    """
+    project = read_project(session, request)
+    if project is None or project.configuration != request.configuration:
+        return None
+    heads = read_heads(session, project.version_table)
+    if heads != {request.head}:
+        return None
+    log = read_log(session, project.version_table)
+    return heads if decide(heads, request, manifest, log) is Decision.NOTHING else None
 
 
 def _upgrade_locked(session: Connection, context: UpgradeContext, manifest: Manifest, progress: Progress) -> Outcome:

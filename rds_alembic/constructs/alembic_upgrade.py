@@ -3,7 +3,9 @@
 The construct knows no application. It takes a database and the folder of an Alembic project.
 """
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -129,6 +131,7 @@ class AlembicUpgrade(Construct):
                 "AcceptDifferences": accept_differences,
                 "AllowAhead": allow_ahead,
                 "Rerun": rerun,
+                "EnvironmentDigest": self._digest(options.get("environment", {})),
             },
         )
         self.migrator.execute_before(self.resource)
@@ -142,6 +145,13 @@ class AlembicUpgrade(Construct):
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+    def _digest(self, environment: Mapping[str, str]) -> str:
+        """Return the sha256 of the user's environment variables, which env.py may read; "" without variables."""
+        if not environment:
+            return ""
+        resolved = json.dumps(Stack.of(self).resolve(dict(environment)), sort_keys=True)
+        return hashlib.sha256(resolved.encode()).hexdigest()
 
     def _run_after_earlier_upgrades(self) -> None:
         """Wait for the upgrades of the same database: their functions would wait for the same advisory lock."""

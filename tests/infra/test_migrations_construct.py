@@ -28,7 +28,7 @@ def create_stack() -> Stack:
 
 @pytest.fixture(scope="module")
 def template() -> Synthesized:
-    """Synthesize a stack with two Alembic projects for one database, and one for an imported database."""
+    """Synthesize a stack with two Alembic projects for one database, and with two imported databases."""
     stack = create_stack()
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
     cluster = databases.serverless_cluster(stack, vpc)
@@ -46,7 +46,19 @@ def template() -> Synthesized:
     )
     AlembicUpgrade(stack, "Billing", project=PROJECT, vpc=vpc, database=cluster, db_user="migrator")
     other = databases.imported_cluster(Stack(stack, "Other"), vpc)
-    AlembicUpgrade(stack, "Audit", project=PROJECT, vpc=vpc, database=other, database_name="audit", db_user="migrator")
+    AlembicUpgrade(stack, "Audit", project=PROJECT, vpc=vpc, database=other, database_name="audit", db_user="auditor")
+    Migrations(
+        stack,
+        "Legacy",
+        project=PROJECT,
+        vpc=vpc,
+        database=databases.imported_instance(Stack(stack, "Old"), vpc),
+        database_name="shop",
+        master_user="admin",
+        master_secret=secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "shop"),
+        revoke_public=False,
+        rerun="after the restore",
+    )
     return Synthesized(Template.from_stack(stack).to_json())
 
 
@@ -60,7 +72,10 @@ def test_three_props_suffice_for_a_database_of_the_app(template: Synthesized) ->
     assert (migrator["PGDATABASE"], migrator["PGUSER"]) == ("postgres", "migrator")
     assert (roles["PGDATABASE"], roles["PGUSER"]) == ("postgres", "postgres")
     assert roles["MASTER_SECRET_ARN"] == {"Ref": template.id_of("AWS::SecretsManager::SecretTargetAttachment")}
-    role_setup = template.id_of("Custom::DatabaseRoles")
+    cluster = template.id_of("AWS::RDS::DBCluster")
+    assert migrator["PGHOST"] == roles["PGHOST"] == attribute(cluster, "Endpoint.Address")
+    assert template.role_of(MIGRATOR) in template.roles_allowed("rds-db:connect")
+    role_setup = template.id_of("Custom::DatabaseRoles", "Migrations")
     assert role_setup in template.depends_on(template.id_of("Custom::AlembicUpgrade", "Migrations"))
     assert set(template.of_type("AWS::RDS::DBInstance")) <= template.dependencies(role_setup)
 
@@ -110,6 +125,26 @@ def test_a_function_may_connect_to_an_imported_database_whose_security_group_is_
 ) -> None:
     [egress] = template.properties("AWS::EC2::SecurityGroup", "AuditMigrator")["SecurityGroupEgress"]
     assert (egress["CidrIp"], egress["FromPort"], egress["ToPort"]) == ("0.0.0.0/0", 5432, 5432)
+
+
+def test_an_imported_instance_is_reached_at_its_endpoint_through_its_security_group(template: Synthesized) -> None:
+    migrator = variables(template, "LegacyUpgradeMigrator")
+    assert (migrator["PGHOST"], migrator["PGPORT"]) == ("db.example", "5433")
+    ingress = template.of_type("AWS::EC2::SecurityGroupIngress").values()
+    assert len([rule for rule in ingress if rule["GroupId"] == "sg-1"]) == 2
+
+
+def test_the_identity_of_an_imported_database_has_its_resource_id(template: Synthesized) -> None:
+    cluster = {"Endpoint": "shop.cluster.example", "Name": "audit", "ResourceId": "cluster-SHOP"}
+    assert template.properties("Custom::AlembicUpgrade", "Audit")["Database"] == cluster
+    instance = {"Endpoint": "db.example", "Name": "shop", "ResourceId": "db-SHOP"}
+    assert template.properties("Custom::AlembicUpgrade", "Legacy")["Database"] == instance
+    assert template.properties("Custom::DatabaseRoles", "Legacy")["Database"] == instance
+
+
+def test_a_role_setup_may_leave_public_alone_and_be_repeated(template: Synthesized) -> None:
+    properties = template.properties("Custom::DatabaseRoles", "Legacy")
+    assert (properties["RevokePublic"], properties["Rerun"]) == ("false", "after the restore")
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,17 @@ def test_a_prop_is_rejected(
             ),
             "cluster_resource_identifier of database must be set where it is imported (got None in ",
         ),
+        (
+            lambda scope, _: rds.DatabaseInstance.from_database_instance_attributes(
+                scope,
+                "Database",
+                instance_endpoint_address="db.example",
+                instance_identifier="shop",
+                port=5432,
+                security_groups=[],
+            ),
+            "instance_resource_id of database must be set (got None in ",
+        ),
         (databases.imported_cluster, "master_secret must be set for a database without a secret in the app"),
         (databases.instance_from_snapshot, "database_name must be set for an imported or restored database"),
     ],

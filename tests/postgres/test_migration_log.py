@@ -64,7 +64,11 @@ def test_an_upgrade_continues_with_a_damaged_migration_log(
     "change",
     [
         "DROP TABLE alembic_history.cancellations",
-        "ALTER TABLE alembic_history.revisions DROP COLUMN parents, DROP COLUMN code_digest, DROP COLUMN caller",
+        """
+        ALTER TABLE alembic_history.revisions
+            DROP COLUMN parents, DROP COLUMN code_digest, DROP COLUMN caller, DROP COLUMN version_table;
+        DROP TABLE alembic_history.projects
+        """,
     ],
 )
 def test_an_upgrade_extends_the_migration_log_of_an_earlier_release(

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import uv
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,11 +32,17 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def uv_cache() -> str:
+    command = [uv.find_uv_bin(), "cache", "dir"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def run(installed: Path, folder: Path, program: str) -> str:
     """Run a program with the wheel and the libraries of the checkout, without the checkout itself."""
     path = os.pathsep.join([str(installed), sysconfig.get_path("purelib")])
     command = [sys.executable, "-S", "-P", "-B", "-c", program]
-    environment = {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(folder / "cache")}
+    caches = {"XDG_CACHE_HOME": str(folder / "cache"), "UV_CACHE_DIR": uv_cache()}
+    environment = {**os.environ, **caches, "PYTHONPATH": path}
     return subprocess.run(command, cwd=folder, env=environment, text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
