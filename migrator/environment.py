@@ -150,7 +150,7 @@ class _EnvCall:
         if context.connection is None or context.connection.engine.pool is not self._engine.pool:
             raise UpgradeError(f"env.py runs the revisions on a connection of its own: {ADVICE}")
         if self.heads is not None:
-            raise UpgradeError("env.py must run the revisions once (got twice): one version table for a deployment")
+            raise UpgradeError("env.py must run the revisions once (got twice): a deployment has one version table")
         self.heads = heads
         return self._steps(heads, context)
 

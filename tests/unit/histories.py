@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+import pytest
+
+from migrator.decision import Decision, decide
+from migrator.errors import HistoryError
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest, RevisionFile
 from migrator.migration_log import LoggedRevision, LoggedRevisions
@@ -35,3 +39,30 @@ def request(
 ) -> UpgradeRequest:
     """Return the request of a deployment of `code`."""
     return UpgradeRequest("0" * 64, tuple(code.files), tuple(old), baseline=baseline, allow_ahead=frozenset(allow))
+
+
+EMPTY: LoggedRevisions = {}
+ABC = manifest(chain("a", "b", "c"))
+
+
+def decision(
+    head: str | set[str],
+    code: Manifest,
+    log: LoggedRevisions,
+    *,
+    old: tuple[str, ...] = (),
+    baseline: str = "",
+    allow: tuple[str, ...] = (),
+) -> Decision:
+    """Return the decision about a deployment of `code` to a database at `head`, or at several heads."""
+    heads = {head} if isinstance(head, str) else head
+    return decide(heads, request(code, old=old, baseline=baseline, allow=allow), code, log)
+
+
+def rejection(
+    head: str | set[str], code: Manifest, log: LoggedRevisions, *, old: tuple[str, ...] = (), baseline: str = ""
+) -> str:
+    """Return the message of the error of that decision."""
+    with pytest.raises(HistoryError) as error:
+        decision(head, code, log, old=old, baseline=baseline)
+    return str(error.value)
