@@ -183,7 +183,7 @@ def _finish(revision: _Revision) -> None:
         failure = f": {revision.errors[-1]}" if revision.errors else ""
         raise UpgradeError(
             f"revision {revision.name} failed: it continued after a statement had failed{failure}; "
-            "run statements that may fail in a savepoint, with op.get_bind().begin_nested()"
+            "use a savepoint for a statement that may fail, with op.get_bind().begin_nested()"
         )
     if revision.check_rollback() != (revision.search_path, revision.role):
         _query(session, _RESTORE, revision.search_path, revision.role)

@@ -11,7 +11,10 @@ _LONGEST_SECONDS = 300
 
 @dataclass(frozen=True)
 class UpgradeSettings:
-    """`lock_timeout_seconds` limits the wait of a statement for a table. Other sessions wait behind it meanwhile."""
+    """The settings of an upgrade.
+
+    `lock_timeout_seconds` is the longest time that a statement waits for a table. Other sessions wait behind it.
+    """
 
     lock_timeout_seconds: float = 3.0
 

@@ -30,7 +30,7 @@ class PythonWorker(ministack_runtime.Worker):  # type: ignore[misc]  # ministack
             return _result(outcome, environment.new_log_lines())
 
     def _started(self, request_id: str) -> tuple[ExecutionEnvironment, Outcome]:
-        """Return the environment, and the outcome of its start if it is a new one."""
+        """Return the execution environment. If it is new, also return the outcome of its start."""
         if self._environment and self._environment.is_alive():
             return self._environment, {}
         if self._environment:

@@ -22,7 +22,7 @@ KEPT_FOLDERS = 5
 
 @dataclass(frozen=True)
 class State:
-    """The address of an instance and the credentials of its administrator. The file is private to its owner."""
+    """The address of an instance and the credentials of its administrator. Only its owner can read the file."""
 
     pid: int
     port: int
@@ -91,7 +91,7 @@ class EmulatorInstance:
         return _is_locked(self.folder / "lock")
 
     def is_left_running(self) -> bool:
-        """Return whether the emulator is alive and its starter has ended, as after `up` and `demo --keep`."""
+        """Return whether the emulator runs without the process that started it, as after `up` and `demo --keep`."""
         return self.is_alive() and not _is_locked(self.folder / "starter")
 
 

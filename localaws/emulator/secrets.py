@@ -1,4 +1,7 @@
-"""Secrets whose `Ref` is the ARN, as on AWS. In ministack it is the name, and a policy for a name allows nothing."""
+"""Secrets whose `Ref` is the ARN, as on AWS.
+
+In ministack, `Ref` is the name, and an IAM policy with that name as its resource allows nothing.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ZipModules:
         return self._modules_of(name) is not None
 
     def file(self, name: str) -> str | None:
-        """Return the path in the zip of a module; None for a namespace package and a module outside of the zip."""
+        """Return a module's path in the zip, or None for a namespace package or a module that is not in the zip."""
         return (self._modules_of(name) or {}).get(name)
 
     def package_of(self, file: str) -> str:

@@ -8,7 +8,7 @@ ALPN_EXTENSION = 16
 
 
 def alpn_protocols(handshake: bytes) -> list[str]:
-    """Return the ALPN protocols of a ClientHello. Return an empty list for another message, or without ALPN."""
+    """Return the ALPN protocols of a ClientHello, or an empty list for a message without ALPN."""
     message = BytesIO(handshake)
     if _number(message, 1) != CLIENT_HELLO:
         return []
