@@ -34,7 +34,7 @@ def test_an_empty_database_is_brought_to_head(run: Upgrade, project: Project, bo
 
 def test_an_upgrade_leaves_no_session_behind(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
     run(project)
-    wait_until(lambda: not bootstrapped.admin("SELECT FROM pg_stat_activity WHERE usename = 'migrator'"))
+    wait_until(lambda: not bootstrapped.admin("SELECT 1 FROM pg_stat_activity WHERE usename = 'migrator'"))
 
 
 def test_a_database_at_head_is_not_changed(run: Upgrade, project: Project) -> None:
@@ -47,13 +47,6 @@ def test_alembic_is_not_imported_for_a_database_at_head(run: Upgrade, project: P
     run(project)
     (project.folder / "alembic.ini").unlink()
     assert run(project).decision is Decision.NOTHING
-
-
-def test_only_the_new_revision_is_applied(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
-    run(project)
-    project.add("r2", "ALTER TABLE t ADD name text")
-    assert run(project).applied == ("r2",)
-    assert heads(bootstrapped) == {"r2"}
 
 
 def test_a_failed_revision_is_rolled_back_and_the_revisions_before_it_are_kept(
@@ -84,23 +77,6 @@ def test_a_python_error_in_a_revision_names_the_revision(run: Upgrade, project: 
     project.add("r2", body="raise KeyError('no such thing')")
     with pytest.raises(UpgradeError, match="revision r2 failed: KeyError: 'no such thing'"):
         run(project)
-
-
-def test_a_statement_outside_of_a_transaction_works(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
-    project.add(
-        "r2", body='with op.get_context().autocommit_block():\n    op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")'
-    )
-    run(project)
-    assert bootstrapped.admin("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(True,)]
-
-
-def test_branches_and_their_merge_are_applied(run: Upgrade, project: Project, bootstrapped: Cluster) -> None:
-    project.add("b1", "ALTER TABLE t ADD b1 int", down="r1")
-    project.add("b2", "ALTER TABLE t ADD b2 int", down="r1", depends_on="b1")
-    project.add("merged", "ALTER TABLE t ADD merged int", down=("b1", "b2"))
-    outcome = run(project)
-    assert sorted(outcome.applied) == ["b1", "b2", "merged", "r1"]
-    assert heads(bootstrapped) == {"merged"}
 
 
 def test_an_env_that_does_not_use_the_connection_is_an_error(run: Upgrade, project: Project) -> None:
