@@ -1,9 +1,11 @@
-"""The logins that the proxy accepts and rejects: the error for the client, and the reason in the log."""
+"""The logins that the proxy accepts and rejects: the error for the client, and the reason in the log.
+
+`tests/unit/test_rds_token.py` tries all other tokens that are rejected.
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,16 +41,9 @@ def test_a_token_of_an_iam_role_is_accepted(proxy: ProxyClient, iam_role: str) -
     assert SIGNER.access_key in proxy.postgres.auth_log()[-1]
 
 
-@pytest.mark.parametrize(
-    ("age", "reason"),
-    [(timedelta(minutes=16), "the token expired"), (timedelta(minutes=-6), "in the future")],
-    ids=["expired", "from the future"],
-)
-def test_an_expired_token_and_a_token_from_the_future_are_rejected(
-    proxy: ProxyClient, iam_role: str, age: timedelta, reason: str
-) -> None:
-    token = proxy.token(iam_role, at=datetime.now(UTC) - age)
-    with rejected(proxy.postgres, f'PAM authentication failed for user "{iam_role}"', because=reason):
+def test_an_expired_token_is_rejected(proxy: ProxyClient, iam_role: str) -> None:
+    token = proxy.token(iam_role, at=datetime.now(UTC) - timedelta(minutes=16))
+    with rejected(proxy.postgres, f'PAM authentication failed for user "{iam_role}"', because="the token expired"):
         proxy.connect(iam_role, token)
 
 
@@ -78,44 +73,12 @@ def test_a_token_for_another_user_is_rejected(proxy: ProxyClient, iam_role: str)
         proxy.connect(iam_role, proxy.token("another_user"))
 
 
-def test_a_token_with_a_changed_user_is_rejected(proxy: ProxyClient, iam_role: str) -> None:
-    token = proxy.token("another_user").replace("DBUser=another_user", f"DBUser={iam_role}")
-    with rejected(proxy.postgres, "PAM authentication failed", because="the signature does not match"):
-        proxy.connect(iam_role, token)
-
-
-@pytest.mark.parametrize(
-    ("signer", "reason"),
-    [
-        (replace(SIGNER, secret="another"), "the signature does not match"),
-        (replace(SIGNER, access_key="ASIANOBODY"), "unknown access key 'ASIANOBODY'"),
-        (replace(SIGNER, session_token=None), "the session token must be the session token of"),
-        (replace(SIGNER, session_token="another"), "the session token must be the session token of"),
-    ],
-    ids=["wrong secret", "unknown key", "missing session token", "wrong session token"],
-)
-def test_a_token_with_another_secret_key_or_session_is_rejected(
-    proxy: ProxyClient, iam_role: str, signer: Signer, reason: str
+def test_a_token_of_a_principal_without_a_policy_for_the_user_is_rejected(
+    proxy: ProxyClient, iam_role: str, token_verifier: StaticTokenVerifier
 ) -> None:
-    with rejected(proxy.postgres, "PAM authentication failed", because=reason):
-        proxy.connect(iam_role, proxy.token(iam_role, signer=signer))
-
-
-@pytest.mark.parametrize(
-    ("credential", "reason"),
-    [
-        (Credential("secret", "session", datetime.now(UTC) - timedelta(seconds=1), ("*",)), "has expired"),
-        (Credential("secret", "session"), "no policy of 'ASIAANOTHER' allows rds-db:connect"),
-        (Credential("secret", "session", allow=(f"{RESOURCE}/another",)), "no policy of 'ASIAANOTHER' allows"),
-    ],
-    ids=["expired session", "no policy", "a policy for another user"],
-)
-def test_a_token_of_a_principal_without_permission_is_rejected(
-    proxy: ProxyClient, iam_role: str, token_verifier: StaticTokenVerifier, credential: Credential, reason: str
-) -> None:
-    token_verifier.put("ASIAANOTHER", credential)
+    token_verifier.put("ASIAANOTHER", Credential("secret", "session", allow=(f"{RESOURCE}/another",)))
     token = proxy.token(iam_role, signer=Signer("ASIAANOTHER", "secret", "session"))
-    with rejected(proxy.postgres, "PAM authentication failed", because=reason):
+    with rejected(proxy.postgres, "PAM authentication failed", because="no policy of 'ASIAANOTHER' allows"):
         proxy.connect(iam_role, token)
 
 
