@@ -1,14 +1,18 @@
-"""Accidents of a deployed database, for tests of deployments and rollbacks."""
+"""Accidents of a deployed database, and deployments and rollbacks in the migrator's environment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from migrator import upgrade_handler
 from rds_iam import connection
+from tests.postgres.events import upgrade_event
 from tests.postgres.functions import become
+from tests.postgres.lambda_context import Context
+from tests.postgres.projects import Project
 from tests.postgres.servers import Cluster
 
 
@@ -19,6 +23,23 @@ def become_migrator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, project: 
     monkeypatch.setattr(upgrade_handler, "ROLLBACK_SECONDS", 0.3)
     become(monkeypatch, cluster, "migrator")
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(project.parent))
+
+
+def deploy(
+    project: Project, *, kind: str = "Update", old: tuple[str, ...] = ("r1",), **added: object
+) -> dict[str, Any]:
+    """Call the migrator with an event, and return the data of its answer."""
+    answer = upgrade_handler.is_complete(upgrade_event(project, kind, old, **added), Context())
+    data = answer["Data"]
+    assert isinstance(data, dict)
+    return data
+
+
+def roll_back(project: Project, *, old: tuple[str, ...] = ("r1", "r2")) -> dict[str, Any]:
+    """Deploy the first revision, as CloudFormation does after a failed deployment of the revisions `old`."""
+    for revision in project.revisions[1:]:
+        project.remove(revision)
+    return deploy(project, old=old, RollingBack=True)
 
 
 @dataclass(frozen=True)
