@@ -77,7 +77,7 @@ class RdsInstance:
         """Execute `sql` as the superuser, on a connection that bypasses the proxy."""
         with self.access.session(database or self.settings.database) as admin, admin.cursor() as cursor:
             cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
+            return [] if cursor.description is None else cursor.fetchall()
 
     def restart(self, mode: RestartMode = "fast") -> None:
         """Restart the server, `immediate` as after a crash. The proxy runs on meanwhile."""

@@ -35,4 +35,4 @@ def query(port: int | str, sql: str, *, database: str = "app") -> list[tuple[Any
     """Run a statement in a session of the master user, commit it, and return its rows."""
     with closing(psycopg2.connect(connection_string(port, database))) as session, session, session.cursor() as cursor:
         cursor.execute(sql)
-        return cursor.fetchall() if cursor.description else []
+        return [] if cursor.description is None else cursor.fetchall()

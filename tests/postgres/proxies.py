@@ -152,4 +152,4 @@ def query(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return cursor.fetchall() if cursor.description else []
+        return [] if cursor.description is None else cursor.fetchall()

@@ -20,7 +20,7 @@ def run(connection: Connection, *statements: str) -> list[tuple[object, ...]]:
     with connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
-        return cursor.fetchall() if cursor.description else []
+        return [] if cursor.description is None else cursor.fetchall()
 
 
 def privileges(cluster: Cluster) -> list[tuple[object, ...]]:

@@ -72,7 +72,7 @@ def querier(bootstrapped: Cluster, at_head: None) -> Iterator[Connection]:
 def execute(connection: Connection, statement: str) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall() if cursor.description else []
+        return [] if cursor.description is None else cursor.fetchall()
 
 
 def test_the_first_revision_creates_queries(bootstrapped: Cluster, config: AlembicConfig) -> None:
