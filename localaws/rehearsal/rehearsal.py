@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from localaws import rds
 from localaws.certificates import CertificateAuthority
 from localaws.constants import ACCOUNT, REGION
 from localaws.errors import AuthenticationError
+from localaws.lambda_runtime.packages import runtime_packages
 from localaws.postgres import DEFAULT_VERSION, preferred_kind
 from localaws.rds import Credential, RdsSettings, verify_token
 from localaws.rehearsal.aws_api import SECRET_ARN, AwsApi
@@ -88,9 +88,8 @@ class _Login:
 class Rehearsal:
     """An ephemeral DB instance and the functions of a deployment. The end of the context stops and deletes them."""
 
-    def __init__(self, settings: RehearsalSettings, *, certificates: CertificateAuthority, runtime: Path) -> None:
-        """Start the instance. `runtime`: the folder with the packages of Lambda's runtime."""
-        self._settings, self._runtime = settings, runtime
+    def __init__(self, settings: RehearsalSettings, *, certificates: CertificateAuthority) -> None:
+        self._settings, self._runtime = settings, runtime_packages()
         self._master, self._migrator = _Login(MASTER), _Login(settings.migrator)
         password = secrets.token_urlsafe(20)
         with ExitStack() as undo:
@@ -136,8 +135,9 @@ class Rehearsal:
         event = _event("Update" if previous else "Create", properties)
         if previous:
             event |= {"OldResourceProperties": previous, "RollingBack": False}
-        variables = {**self._migrator.variables(), **self._settings.variables}
-        config = self._config("migrator", UPGRADE_HANDLER, variables, timeout=self._settings.timeout_seconds)
+        config = self._config(
+            "migrator", UPGRADE_HANDLER, self._migrator.variables(), timeout=self._settings.timeout_seconds
+        )
         with self._function(config, code_zip) as function:
             while True:
                 answer = function.invoke_and_report(event, report)
@@ -157,6 +157,7 @@ class Rehearsal:
             "MemorySize": self._settings.memory_mb,
             "Environment": {
                 "Variables": {
+                    **self._settings.variables,
                     "POWERTOOLS_SERVICE_NAME": name,
                     "POWERTOOLS_METRICS_NAMESPACE": "Rehearsal",
                     "POWERTOOLS_LOG_LEVEL": "INFO",

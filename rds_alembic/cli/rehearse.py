@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from rds_alembic.assets import BUILD_FOLDER, SOURCES, wheels
+from rds_alembic.assets import wheels
 from rds_alembic.assets.function_asset import build_asset
 from rds_alembic.assets.migrator import check_imports, upgrade_asset
 from rds_alembic.cli.context import Settings
@@ -143,10 +143,8 @@ def _rehearsal(options: Options, project: AlembicProject, variables: Mapping[str
         version=options.version,
         variables=variables,
     )
-    lock_file = SOURCES / "requirements" / "lambda-runtime.txt"
-    runtime = wheels.install_wheels(lock_file, wheels.local_architecture(), cache=BUILD_FOLDER)
     try:
-        with Rehearsal(settings, certificates=CertificateAuthority(STATE / "ca"), runtime=runtime) as rehearsal:
+        with Rehearsal(settings, certificates=CertificateAuthority(STATE / "ca")) as rehearsal:
             yield rehearsal
     except LocalAwsError as exc:
         raise RdsAlembicError(str(exc)) from exc
