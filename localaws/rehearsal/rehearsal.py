@@ -32,7 +32,7 @@ type Properties = Mapping[str, object]
 class RehearsalSettings:
     """The settings of a deployment.
 
-    - `owner`, `migrator`, `users`: the roles, with the meaning of the props of `DatabaseRoles`
+    - `owner`, `migrator`, `users`, `reader`, `extensions`: the props of `DatabaseRoles`
     - `database`: the name of the database
     - `version`: the major version of PostgreSQL
     - `variables`: further environment variables of the migrator
@@ -42,6 +42,8 @@ class RehearsalSettings:
     owner: str = "app_owner"
     migrator: str = "migrator"
     users: Sequence[str] = ()
+    reader: str = ""
+    extensions: Sequence[str] = ()
     database: str = "app"
     version: int = DEFAULT_VERSION
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -119,7 +121,13 @@ class Rehearsal:
     def set_up_roles(self, code_zip: bytes, report: Report) -> None:
         """Create the roles as the master user. Raises RehearsalError."""
         settings = self._settings
-        properties = {"Owner": settings.owner, "Migrator": settings.migrator, "Users": list(settings.users)}
+        properties = {
+            "Owner": settings.owner,
+            "Migrator": settings.migrator,
+            "Users": list(settings.users),
+            "Reader": settings.reader,
+            "Extensions": list(settings.extensions),
+        }
         variables = {**self._master.variables(), "MASTER_SECRET_ARN": SECRET_ARN}
         config = self._config("roles", ROLES_HANDLER, variables, timeout=ROLES_TIMEOUT_SECONDS)
         with self._function(config, code_zip) as function:

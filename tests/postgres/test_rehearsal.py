@@ -31,6 +31,7 @@ DO $$ BEGIN
     ASSERT NOT has_schema_privilege('shop', 'public', 'CREATE') AND pg_has_role('shop', 'rds_iam', 'USAGE');
     ASSERT current_setting('lock_timeout') = '500ms' AND current_database() = 'shop_database';
     ASSERT (SELECT count(*) = 1 FROM alembic_version);
+    ASSERT (SELECT count(*) = 2 FROM pg_extension WHERE extname IN ('hstore', 'citext'));
 END $$
 """
 
@@ -86,7 +87,12 @@ def test_a_rehearsal_from_a_revision_has_the_settings_and_the_roles_of_the_deplo
     (folder / "src" / "catalog" / "names.py").write_text("TABLE = 't'\n")
     project.add("r2", CHECK)
     project.add("r3", body="from catalog.names import TABLE\nop.execute(f'ALTER TABLE {TABLE} ADD z int')")
-    context = {"alembic-project": "shop", "include": "src/catalog", "lock-timeout": 0.5}
+    context = {
+        "alembic-project": "shop",
+        "include": "src/catalog",
+        "lock-timeout": 0.5,
+        "extensions": "hstore, citext",
+    }
     (folder / "cdk.json").write_text(json.dumps({"context": context}))
     names = ("--owner", "shop_owner", "--migrator", "shop_migrator", "--user", "shop", "--database", "shop_database")
     result = run("--from", "r1", *names, folder=folder)
