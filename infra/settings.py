@@ -16,7 +16,7 @@ from rds_alembic import RdsAlembicError, parse_lock_timeout, root_certificates
 PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
-    *("querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
+    *("wheels", "querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
     *("database", "vpc", "master-secret", "master-user", "database-name"),
     *("hand-over-from", "hand-back-to", "accept-differences", "extensions"),
 )
@@ -83,6 +83,7 @@ class RoleSettings:
 class Settings:
     """The settings of one deployment. The defaults are those of the stage `dev`.
 
+    - `local_wheels`: see `FunctionOptions`
     - `has_querier`: whether the stack has the querier, which needs the tables of the example project
     - `existing_database`: the database that the stack uses; default: the stack creates one
     - `include`, `requirements`, `lock_timeout_seconds`, `baseline`, `accept_differences`, `allow_ahead`, `rerun`: see
@@ -106,6 +107,7 @@ class Settings:
     allow_ahead: str = ""
     rerun: str = ""
     architecture: lambda_.Architecture = ARCHITECTURES["arm64"]
+    local_wheels: bool = False
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     network: NetworkSettings = NetworkSettings()
@@ -130,6 +132,7 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         region=region,
         rds_ca=_rds_ca(context.get("rds-ca"), region, problems),
         architecture=ARCHITECTURES[_choice(context, "architecture", ARCHITECTURES, problems)],
+        local_wheels=_choice(context, "wheels", ("lambda", "local"), problems) == "local",
         has_querier=_choice(context, "querier", ("on", "off") if is_example else ("off", "on"), problems) == "on",
         querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), problems),
         alarm_subscribers=_subscribers(context.get("alarm-subscribers", ""), problems),

@@ -28,6 +28,7 @@ class PrivateDatabaseStack(Stack):
         )
         options: FunctionOptions = {
             "architecture": settings.architecture,
+            "local_wheels": settings.local_wheels,
             "log_retention": settings.log_retention,
             "log_removal_policy": settings.log_removal_policy,
         }

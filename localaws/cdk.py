@@ -18,6 +18,7 @@ from typing import Any
 from localaws.aws import LocalAws
 from localaws.constants import ACCOUNT, CHECKOUT, REGION
 from localaws.errors import LocalAwsError
+from rds_alembic.assets import wheels
 
 CLI = CHECKOUT / "node_modules" / ".bin" / "cdk"
 POLLING_SCRIPT = CHECKOUT / "localaws" / "cdk_polling.js"
@@ -89,9 +90,10 @@ def synth_environment() -> dict[str, str]:
 
 
 def local_context(ca_path: Path) -> dict[str, str]:
-    """Return the context for the local AWS: the processor of this machine, and the certificate authority."""
+    """Return the context for the local AWS: the processor and the wheels of this machine, and the authority."""
     architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-    return {"architecture": architecture, "rds-ca": str(ca_path)}
+    is_like_lambda = wheels.local_architecture() == architecture
+    return {"architecture": architecture, "wheels": "lambda" if is_like_lambda else "local", "rds-ca": str(ca_path)}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import sys
 import time
 
 from localaws.certificates import CertificateAuthority
-from localaws.constants import CHECKOUT, HOST, REGION, STATE
+from localaws.constants import CHECKOUT, HOST, REGION
 from localaws.emulator.instance import START_TIMEOUT_SECONDS, EmulatorInstance, State
 from localaws.errors import LocalAwsError
-from localaws.lambda_runtime.packages import install
+from localaws.lambda_runtime.packages import runtime_packages
 
 STOP_TIMEOUT_SECONDS = 20.0
 POSTGRESQL_PREFIXES = ("LOCALAWS_POSTGRES", "DOCKER_", "TESTCONTAINERS_")
@@ -83,6 +83,7 @@ def environment(instance: EmulatorInstance, certificates: CertificateAuthority) 
         "HOME": str(instance.home),
         "TMPDIR": str(instance.temporary),
         "LANG": "C.UTF-8",
+        "PYTHONUTF8": "1",  # macOS has no such locale
         # for ministack: strict, with TLS, on the loopback address
         "AUTH": "true",
         "USE_SSL": "1",
@@ -99,7 +100,7 @@ def environment(instance: EmulatorInstance, certificates: CertificateAuthority) 
         "AWS_ACCESS_KEY_ID": f"AKIA{secrets.token_hex(8).upper()}",
         "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
         # for the functions
-        "LOCALAWS_RUNTIME": str(install(CHECKOUT / "requirements" / "lambda-runtime.txt", STATE)),
+        "LOCALAWS_RUNTIME": str(runtime_packages()),
         "AWS_CA_BUNDLE": trust,
         "NODE_EXTRA_CA_CERTS": trust,
         "NODE_PATH": str(CHECKOUT / "node_modules"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import tempfile
 import threading
 import uuid
@@ -15,6 +16,10 @@ from typing import Any
 from localaws.lambda_runtime.interpreter import Interpreter, Outcome
 
 _unpacking = threading.Lock()
+# The migrator forks. After a fork, macOS ends a process that uses Objective-C, and so libpq's Kerberos and the proxy
+# settings of the system. https://airflow.apache.org/docs/apache-airflow/stable/installation/prerequisites.html
+# https://github.com/psycopg/psycopg2/issues/1280
+FORK_SAFETY = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES", "PGGSSENCMODE": "disable", "no_proxy": "*"}
 
 
 class ExecutionEnvironment(Interpreter):
@@ -84,4 +89,5 @@ def environment_variables(config: Mapping[str, Any], folder: Path) -> dict[str, 
         "_HANDLER": config["Handler"],
         "HOME": str(folder),
         "TMPDIR": str(folder),
+        **(FORK_SAFETY if sys.platform == "darwin" else {}),
     }

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from rds_alembic.assets import interpreter
+
 RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")
 INIT_TIMEOUT_SECONDS = 30.0
 """The time for the import of a handler. Lambda allows 10 s. This machine may be slow and busy."""
@@ -108,9 +110,10 @@ class Interpreter:
 
 def command(channel: int, task_root: Path, runtime: Path, handler: str) -> list[str]:
     """Return the command of the interpreter: isolated, without site-packages, outside of every virtual environment."""
-    interpreter = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    is_own = sys.version_info[:2] == interpreter.VERSION
+    python = Path(sys.base_prefix, "bin", f"python{interpreter.NAME}") if is_own else interpreter.find_python()
     arguments = [RUNTIME_CLIENT, channel, task_root, runtime, handler]
-    return [str(interpreter), "-I", "-S", "-B", *map(str, arguments)]
+    return [str(python), "-I", "-S", "-B", *map(str, arguments)]
 
 
 def _read_line(channel: socket.socket, deadline: float) -> bytes:

@@ -1,5 +1,6 @@
 """The interface of a server, and its configuration."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -14,6 +15,10 @@ from typing import Literal
 from localaws.constants import HOST
 from localaws.postgres.access import ServerAccess
 from localaws.postgres.helper_process import HelperProcess
+
+MAX_SOCKET_PATH_BYTES = 103
+"""The limit on macOS, whose sun_path has 104 bytes with the final zero. On Linux it is 107."""
+_PREFIX = "localaws-postgres-"
 
 type Kind = Literal["container", "embedded"]
 type RestartMode = Literal["fast", "immediate"]
@@ -71,13 +76,25 @@ def private_folder() -> Iterator[Path]:
 
     Its subfolders are private. The operating system's user of the server can pass through the folder.
     """
-    folder = Path(tempfile.mkdtemp(prefix="localaws-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent(Path(tempfile.gettempdir()))))
     folder.chmod(0o711)
     try:
         yield folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _parent(folder: Path) -> Path:
+    """Return the folder for temporary files, or /tmp if the folder cannot be used.
+
+    The path of a unix socket below it must not be too long, and the operating system's user of the server must be able
+    to pass through it.
+    """
+    socket_path = folder / f"{_PREFIX}12345678" / "server" / ".s.PGSQL.65535"
+    is_short = len(os.fsencode(socket_path)) <= MAX_SOCKET_PATH_BYTES
+    is_passable = os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
+    return folder if is_short and is_passable else Path("/tmp")  # noqa: S108 - mkdtemp creates a private folder in it
 
 
 def free_port() -> int:

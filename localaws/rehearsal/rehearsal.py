@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from localaws import rds
 from localaws.certificates import CertificateAuthority
 from localaws.constants import ACCOUNT, REGION
 from localaws.errors import AuthenticationError
+from localaws.lambda_runtime.packages import runtime_packages
 from localaws.postgres import DEFAULT_VERSION, preferred_kind
 from localaws.rds import Credential, RdsSettings, verify_token
 from localaws.rehearsal.aws_api import SECRET_ARN, AwsApi
@@ -32,7 +32,7 @@ type Properties = Mapping[str, object]
 class RehearsalSettings:
     """The settings of a deployment.
 
-    - `owner`, `migrator`, `users`: the roles, with the meaning of the props of `DatabaseRoles`
+    - `owner`, `migrator`, `users`, `reader`, `extensions`: the props of `DatabaseRoles`
     - `database`: the name of the database
     - `version`: the major version of PostgreSQL
     - `variables`: further environment variables of the migrator
@@ -42,6 +42,8 @@ class RehearsalSettings:
     owner: str = "app_owner"
     migrator: str = "migrator"
     users: Sequence[str] = ()
+    reader: str = ""
+    extensions: Sequence[str] = ()
     database: str = "app"
     version: int = DEFAULT_VERSION
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -88,9 +90,8 @@ class _Login:
 class Rehearsal:
     """An ephemeral DB instance and the functions of a deployment. The end of the context stops and deletes them."""
 
-    def __init__(self, settings: RehearsalSettings, *, certificates: CertificateAuthority, runtime: Path) -> None:
-        """Start the instance. `runtime`: the folder with the packages of Lambda's runtime."""
-        self._settings, self._runtime = settings, runtime
+    def __init__(self, settings: RehearsalSettings, *, certificates: CertificateAuthority) -> None:
+        self._settings, self._runtime = settings, runtime_packages()
         self._master, self._migrator = _Login(MASTER), _Login(settings.migrator)
         password = secrets.token_urlsafe(20)
         with ExitStack() as undo:
@@ -120,7 +121,13 @@ class Rehearsal:
     def set_up_roles(self, code_zip: bytes, report: Report) -> None:
         """Create the roles as the master user. Raises RehearsalError."""
         settings = self._settings
-        properties = {"Owner": settings.owner, "Migrator": settings.migrator, "Users": list(settings.users)}
+        properties = {
+            "Owner": settings.owner,
+            "Migrator": settings.migrator,
+            "Users": list(settings.users),
+            "Reader": settings.reader,
+            "Extensions": list(settings.extensions),
+        }
         variables = {**self._master.variables(), "MASTER_SECRET_ARN": SECRET_ARN}
         config = self._config("roles", ROLES_HANDLER, variables, timeout=ROLES_TIMEOUT_SECONDS)
         with self._function(config, code_zip) as function:
@@ -136,8 +143,9 @@ class Rehearsal:
         event = _event("Update" if previous else "Create", properties)
         if previous:
             event |= {"OldResourceProperties": previous, "RollingBack": False}
-        variables = {**self._migrator.variables(), **self._settings.variables}
-        config = self._config("migrator", UPGRADE_HANDLER, variables, timeout=self._settings.timeout_seconds)
+        config = self._config(
+            "migrator", UPGRADE_HANDLER, self._migrator.variables(), timeout=self._settings.timeout_seconds
+        )
         with self._function(config, code_zip) as function:
             while True:
                 answer = function.invoke_and_report(event, report)
@@ -157,6 +165,7 @@ class Rehearsal:
             "MemorySize": self._settings.memory_mb,
             "Environment": {
                 "Variables": {
+                    **self._settings.variables,
                     "POWERTOOLS_SERVICE_NAME": name,
                     "POWERTOOLS_METRICS_NAMESPACE": "Rehearsal",
                     "POWERTOOLS_LOG_LEVEL": "INFO",

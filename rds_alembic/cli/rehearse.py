@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from rds_alembic.assets import BUILD_FOLDER, SOURCES, wheels
+from rds_alembic.assets import wheels
 from rds_alembic.assets.function_asset import build_asset
 from rds_alembic.assets.migrator import check_imports, upgrade_asset
 from rds_alembic.cli.context import Settings
@@ -38,6 +38,7 @@ class Options:
     start: str = ""
     version: int = 17
     users: Sequence[str] = ()
+    reader: str = "reader"
     owner: str = "app_owner"
     migrator: str = "migrator"
     database: str = "app"
@@ -53,6 +54,7 @@ class Options:
 @click.option("--from", "start", default="", metavar="REVISION", help="Start after this revision, not from base.")
 @click.option("--postgres", "version", type=click.IntRange(15, 18), default=17, help="PostgreSQL's major version [17].")
 @click.option("--user", "users", multiple=True, help="A login role for GRANTs, repeatable [option database_users].")
+@click.option("--reader", default="reader", help="The role of the operators who read [reader].")
 @click.option("--owner", default="app_owner", help="The role that owns the tables [app_owner].")
 @click.option("--migrator", default="migrator", help="The role that logs in [migrator].")
 @click.option("--database", default="app", help="The name of the database [app].")
@@ -76,22 +78,40 @@ def _end(*_: object) -> NoReturn:
 
 def _rehearse(options: Options) -> None:
     settings = Settings(Path.cwd(), options.context, os.environ)
-    variables = _variables(options, settings)
     project = _read_project(options, settings)
     requirements = options.requirements or (Path(text) if (text := settings.get("requirements")) else None)
     earlier = project.up_to(options.start) if options.start not in ("", "base") else None
+    arguments = _arguments(options, settings, project)
     report = RehearsalReport(verbose=options.verbose)
     code_zip = _build(project, requirements)
     earlier_zip = _build(earlier, requirements) if earlier else b""
-    choices = {"Baseline": settings.get("baseline"), "AllowAhead": settings.get("allow-ahead")}
-    with _rehearsal(options, project, variables) as rehearsal, report:
+    with _rehearsal(arguments) as rehearsal, report:
         rehearsal.set_up_roles(code_zip, report.log)
         previous = _properties(earlier) if earlier else None
         if previous:
             rehearsal.upgrade(earlier_zip, previous, report.log)
         report.begin(project, version=options.version, start=options.start)
-        result = rehearsal.upgrade(code_zip, _properties(project) | choices, report.revision_or_log, previous=previous)
+        result = rehearsal.upgrade(code_zip, _properties(project), report.revision_or_log, previous=previous)
     report.end(result.revision, result.applied, result.invocations)
+
+
+def _arguments(options: Options, settings: Settings, project: AlembicProject) -> dict[str, Any]:
+    """Return the arguments of RehearsalSettings. Raises RdsAlembicError."""
+    users = options.users or project.settings.database_users
+    return {
+        "owner": options.owner,
+        "migrator": options.migrator,
+        "users": users,
+        "reader": options.reader if options.reader not in users else "",
+        "extensions": _list(settings.get("extensions")),
+        "database": options.database,
+        "version": options.version,
+        "variables": _variables(options, settings),
+    }
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _variables(options: Options, settings: Settings) -> dict[str, str]:
@@ -106,7 +126,7 @@ def _variables(options: Options, settings: Settings) -> dict[str, str]:
 
 def _read_project(options: Options, settings: Settings) -> AlembicProject:
     folder = options.project or Path(settings.get("alembic-project", "."))
-    include = options.include or [Path(path.strip()) for path in settings.get("include").split(",") if path.strip()]
+    include = options.include or [Path(path) for path in _list(settings.get("include"))]
     return AlembicProject.read(folder, include=include)
 
 
@@ -124,7 +144,7 @@ def _properties(project: AlembicProject) -> dict[str, object]:
 
 
 @contextmanager
-def _rehearsal(options: Options, project: AlembicProject, variables: Mapping[str, str]) -> Iterator["Rehearsal"]:
+def _rehearsal(arguments: Mapping[str, Any]) -> Iterator["Rehearsal"]:
     """Start the database. Raises RdsAlembicError for an error of the database or of a function."""
     try:
         from localaws.certificates import CertificateAuthority  # noqa: PLC0415 - with packages of an extra
@@ -135,18 +155,8 @@ def _rehearsal(options: Options, project: AlembicProject, variables: Mapping[str
         raise RdsAlembicError(
             f"the package {exc.name} must be installed to rehearse: pip install 'rds-alembic[local]'"
         ) from exc
-    settings = RehearsalSettings(
-        owner=options.owner,
-        migrator=options.migrator,
-        users=options.users or project.settings.database_users,
-        database=options.database,
-        version=options.version,
-        variables=variables,
-    )
-    lock_file = SOURCES / "requirements" / "lambda-runtime.txt"
-    runtime = wheels.install_wheels(lock_file, wheels.local_architecture(), cache=BUILD_FOLDER)
     try:
-        with Rehearsal(settings, certificates=CertificateAuthority(STATE / "ca"), runtime=runtime) as rehearsal:
+        with Rehearsal(RehearsalSettings(**arguments), certificates=CertificateAuthority(STATE / "ca")) as rehearsal:
             yield rehearsal
     except LocalAwsError as exc:
         raise RdsAlembicError(str(exc)) from exc

@@ -102,7 +102,7 @@ class AlembicUpgrade(Construct):
             timeout=TIMEOUT,
             **migrator_options,
         )
-        check_imports(alembic_project, self.migrator.asset, self.migrator.function.architecture.name)
+        check_imports(alembic_project, self.migrator.asset, self.migrator.platform)
         on_event = PythonFunction(
             self,
             "OnEvent",

@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from rds_alembic.assets import wheels
 from rds_alembic.assets.function_asset import FunctionAsset, build_asset
 from rds_alembic.constructs.checks.function_options import (
     check_architecture,
@@ -38,6 +39,7 @@ class FunctionOptions(TypedDict, total=False):
     - `log_retention`: the retention of the log groups; default: one month
     - `log_removal_policy`: the removal policy of the log groups; default: DESTROY
     - `metrics_namespace`: the namespace of the metrics in CloudWatch; default: PrivateDatabase
+    - `local_wheels`: put wheels for this machine into the zips, for functions that run on a local AWS; default: False
     """
 
     architecture: lambda_.Architecture
@@ -48,6 +50,7 @@ class FunctionOptions(TypedDict, total=False):
     log_retention: logs.RetentionDays
     log_removal_policy: RemovalPolicy
     metrics_namespace: str
+    local_wheels: bool
 
 
 class PythonFunction(Construct):
@@ -86,6 +89,7 @@ class PythonFunction(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
         metrics_namespace: str = "PrivateDatabase",
+        local_wheels: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         users_variables = check_environment(environment)
@@ -96,7 +100,8 @@ class PythonFunction(Construct):
         check_metrics_namespace(metrics_namespace)
         self.asset, self.encryption_key = asset, encryption_key
         self.log_retention, self.log_removal_policy = log_retention, log_removal_policy
-        zip_file = build_asset(asset, architecture.name)
+        self.platform = wheels.THIS_MACHINE if local_wheels else architecture.name
+        zip_file = build_asset(asset, self.platform)
         self.function = lambda_.Function(
             self,
             "Function",

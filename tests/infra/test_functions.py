@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localaws.rehearsal import RehearsalSettings, rehearsal
 from migrator.settings import UpgradeSettings
 from querier import limits
 from rds_iam import connection
@@ -78,6 +79,13 @@ def test_the_settings_of_a_function_accept_its_environment(dev: Synthesized, fun
     assert (settings.host, settings.port, settings.database) == ("db.example", 5432, "app")
     assert settings.user == USERS[function]
     assert settings.ssl_root_cert == tmp_path / "rds-ca.pem"
+
+
+def test_a_rehearsal_has_the_limits_and_the_handlers_of_the_stack(prod: Synthesized) -> None:
+    settings, migrator, roles = RehearsalSettings(), prod.function("UpgradeMigrator"), prod.function("RolesHandler")
+    assert (migrator["Timeout"], migrator["MemorySize"]) == (settings.timeout_seconds, settings.memory_mb)
+    assert (migrator["Handler"], roles["Handler"]) == (rehearsal.UPGRADE_HANDLER, rehearsal.ROLES_HANDLER)
+    assert roles["Timeout"] == rehearsal.ROLES_TIMEOUT_SECONDS
 
 
 def test_only_the_role_setup_has_the_arn_of_the_master_secret(prod: Synthesized) -> None:

@@ -15,10 +15,18 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     project = alembic_projects.AlembicProject(tmp_path_factory.mktemp("shop"))
     project.add("r1", "CREATE TABLE t (id int)", "GRANT SELECT ON t TO reports")
     project.ini.write_text(project.ini.read_text().replace("[alembic]", "[alembic]\ndatabase_users = reports", 1))
-    settings = parse({"alembic-project": str(project.folder)})
+    settings = parse({"alembic-project": str(project.folder), "wheels": "local"})
     app = App(outdir=str(tmp_path_factory.mktemp("out")), analytics_reporting=False)
     stack = PrivateDatabaseStack(app, "Other", settings=settings, env=Environment(region=settings.region))
     return Synthesized(Template.from_stack(stack).to_json())
+
+
+def test_local_wheels_change_the_zips_only(template: Synthesized, dev: Synthesized) -> None:
+    def settings_of(stack: Synthesized) -> dict[str, object]:
+        function = dict(stack.function("UpgradeMigrator"))
+        return {name: function[name] for name in ("Architectures", "Runtime", "Handler", "MemorySize", "Timeout")}
+
+    assert settings_of(template) == settings_of(dev)
 
 
 def test_the_stack_of_another_project_has_no_querier(template: Synthesized, dev: Synthesized) -> None:

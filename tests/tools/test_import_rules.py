@@ -26,10 +26,10 @@ SHARED_BY_LOCALAWS = {"localaws.certificates", "localaws.constants", "localaws.e
 # The modules of this project that a package may import besides its own.
 ALLOWED = {
     "infra": {"rds_alembic"},
-    "localaws": set[str](),
+    "localaws": {"rds_alembic.assets", "rds_alembic.errors"},
     "localaws.emulator": SHARED_BY_LOCALAWS | {"localaws.lambda_runtime", "localaws.rds"},
-    "localaws.lambda_runtime": SHARED_BY_LOCALAWS,
-    "localaws.postgres": SHARED_BY_LOCALAWS,
+    "localaws.lambda_runtime": SHARED_BY_LOCALAWS | {"rds_alembic.assets", "rds_alembic.errors"},
+    "localaws.postgres": SHARED_BY_LOCALAWS | {"rds_alembic.assets", "rds_alembic.errors"},
     "localaws.rds": SHARED_BY_LOCALAWS | {"localaws.postgres"},
     "localaws.rehearsal": SHARED_BY_LOCALAWS | {"localaws.lambda_runtime", "localaws.postgres", "localaws.rds"},
     "migrations": {"localaws.errors", "localaws.postgres", "rds_alembic.autogenerate"},
