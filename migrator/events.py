@@ -64,11 +64,6 @@ class UpgradeRequest:
     environment_digest: str = ""
 
     @property
-    def configuration(self) -> str:
-        """A text that differs if env.py may choose another version table."""
-        return f"{self.migrations_digest} {self.environment_digest}".rstrip()
-
-    @property
     def head(self) -> str:
         """The last revision: `revisions` run from base to head."""
         return self.revisions[-1]

@@ -14,7 +14,7 @@ from migrator.errors import LockNotAvailableError, UpgradeError
 from migrator.manifest import Manifest
 from migrator.migration_log import LoggedRevisions, MigrationLog, check_not_cancelled, read_log
 from migrator.migration_log_schema import share_version_table
-from migrator.projects import Project, qualified_name, read_project, record_project
+from migrator.projects import Project, configuration_of, qualified_name, read_project, record_project
 from migrator.revision_runner import RevisionRunner
 from migrator.revision_scripts import RevisionScripts
 from migrator.session import has_tables
@@ -71,7 +71,7 @@ class LockedUpgrade:
         return read_log(self.session, self._version_table)
 
     def _record_project(self) -> None:
-        project = Project(self._version_table, self.context.request.configuration)
+        project = Project(self._version_table, configuration_of(self.context.request))
         if read_project(self.session, self.context.request) != project:
             with self.runner.driver_connection() as connection:
                 record_project(connection, self.context.request, self._version_table)

@@ -37,6 +37,11 @@ class Project:
     configuration: str | None
 
 
+def configuration_of(request: UpgradeRequest) -> str:
+    """Return a text that differs if env.py may choose another version table."""
+    return f"{request.migrations_digest} {request.environment_digest}".rstrip()
+
+
 def qualified_name(connection: Connection, schema: str | None, table: str) -> str:
     """Return the name of the version table with its schema, quoted. Raises psycopg2.Error."""
     with connection, connection.cursor() as cursor:
@@ -62,6 +67,6 @@ def record_project(connection: Connection, request: UpgradeRequest, version_tabl
     try:
         prepare(connection)
         with connection, connection.cursor() as cursor:
-            cursor.execute(_RECORD, (request.stack_id, request.resource, version_table, request.configuration))
+            cursor.execute(_RECORD, (request.stack_id, request.resource, version_table, configuration_of(request)))
     except psycopg2.Error as exc:
         continue_without("has no row of this project", exc, connection)

@@ -17,7 +17,7 @@ from migrator.events import UpgradeRequest
 from migrator.lock import upgrade_lock
 from migrator.manifest import Manifest
 from migrator.migration_log import check_not_cancelled, read_log, totals
-from migrator.projects import read_project
+from migrator.projects import configuration_of, read_project
 from migrator.session import open_session, read_heads
 from migrator.upgrade_context import Outcome, Progress, UpgradeContext
 from rds_iam.backoff import Backoff
@@ -62,7 +62,7 @@ def _heads_at_head(session: Connection, request: UpgradeRequest, manifest: Manif
     The version table is known if an invocation with the same files and environment has recorded it.
     """
     project = read_project(session, request)
-    if project is None or project.configuration != request.configuration:
+    if project is None or project.configuration != configuration_of(request):
         return None
     heads = read_heads(session, project.version_table)
     if heads != {request.head}:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
-from aws_cdk import CustomResource, Duration
+from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct, IConstruct
@@ -13,6 +13,7 @@ from rds_alembic.assets.migrator import roles_asset
 from rds_alembic.constructs.baseline import baseline_database
 from rds_alembic.constructs.checks.database import PostgresDatabase, check_database
 from rds_alembic.constructs.checks.roles import check_roles, choose_master
+from rds_alembic.constructs.checks.values import check_texts
 from rds_alembic.constructs.postgres_function import PostgresFunction
 from rds_alembic.constructs.provider import Provider
 from rds_alembic.constructs.python_function import FunctionOptions
@@ -76,6 +77,8 @@ class DatabaseRoles(Construct):
         check_database(database)
         master = choose_master(database, master_user, master_secret)
         check_roles(owner=owner, migrator=migrator, users=users, reader=reader, master_user=master.user)
+        check_texts("hand_over_from", hand_over_from)
+        check_texts("extensions", extensions)
         _check_hand_over(owner, hand_over_from, hand_back_to)
         handler = PostgresFunction(
             self,
@@ -127,6 +130,18 @@ class DatabaseRoles(Construct):
             },
         )
         handler.execute_before(self.resource)
+        self._run_after_earlier_role_setups()
+
+    def _run_after_earlier_role_setups(self) -> None:
+        """Wait for other role setups of the server: two sessions cannot change one role at the same time."""
+        server = self.handler.database.node.path
+        for construct in Stack.of(self).node.find_all():
+            if (
+                isinstance(construct, DatabaseRoles)
+                and construct is not self
+                and construct.handler.database.node.path == server
+            ):
+                self.resource.node.add_dependency(construct.resource)
 
     def execute_before(self, resource: IConstruct) -> None:
         """Create a resource that needs the roles after the role setup."""

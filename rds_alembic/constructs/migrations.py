@@ -19,13 +19,15 @@ class Migrations(Construct):
 
     Raises RdsAlembicError for props that a deployment would reject.
 
-    - `project`, `include`, `requirements`, `lock_timeout_seconds`, `baseline`, `allow_ahead`: see `AlembicUpgrade`
+    - `project`, `include`, `requirements`, `lock_timeout_seconds`, `accept_differences`, `allow_ahead`: see
+      `AlembicUpgrade`
     - `vpc`: the VPC of the functions, from which they reach the database
     - `vpc_subnets`: private subnets with a route to Secrets Manager; default: those with egress
     - `database`, `database_name`, `rds_ca`: see `PostgresFunction`
-    - `users`: the roles of the application; default: none
-    - `owner`, `migrator`, `reader`, `reader_reads_all`, `master_user`, `master_secret`, `revoke_public`: see
-      `DatabaseRoles`
+    - `users`: the roles of the application; default: no role
+    - `owner`, `migrator`, `reader`, `reader_reads_all`, `master_user`, `master_secret`, `revoke_public`,
+      `hand_over_from`, `hand_back_to`, `extensions`: see `DatabaseRoles`
+    - `baseline`: see `AlembicUpgrade` and `DatabaseRoles`
     - `rerun`: any text; a new text runs role setup and upgrade again in an otherwise unchanged deployment; default: ""
     - all others: see `FunctionOptions`
     """
@@ -51,8 +53,12 @@ class Migrations(Construct):
         master_user: str | None = None,
         master_secret: secretsmanager.ISecret | None = None,
         revoke_public: bool = True,
+        hand_over_from: Sequence[str] = (),
+        hand_back_to: str = "",
+        extensions: Sequence[str] = (),
         lock_timeout_seconds: float = 3.0,
         baseline: str = "",
+        accept_differences: str = "",
         allow_ahead: str = "",
         rerun: str = "",
         **options: Unpack[FunctionOptions],
@@ -74,6 +80,10 @@ class Migrations(Construct):
             reader=reader,
             reader_reads_all=reader_reads_all,
             revoke_public=revoke_public,
+            hand_over_from=hand_over_from,
+            hand_back_to=hand_back_to,
+            extensions=extensions,
+            baseline=baseline,
             rerun=rerun,
             **options,
         )
@@ -91,6 +101,7 @@ class Migrations(Construct):
             rds_ca=rds_ca,
             lock_timeout_seconds=lock_timeout_seconds,
             baseline=baseline,
+            accept_differences=accept_differences,
             allow_ahead=allow_ahead,
             rerun=rerun,
             **options,

@@ -14,10 +14,12 @@ from rds_alembic import AlembicUpgrade, Migrations
 from rds_alembic.constructs.checks.database import check_database, default_database_name
 from rds_alembic.constructs.checks.network import choose_subnets
 from rds_alembic.constructs.checks.roles import choose_master
+from rds_alembic.revisions.alembic_project import AlembicProject
 from tests.infra import databases
 from tests.infra.databases import CreateDatabase
 from tests.infra.template import Synthesized, attribute
 
+REVISION = AlembicProject.read(PROJECT).revisions[0]
 MIGRATOR, ROLES = "MigrationsUpgradeMigrator", "MigrationsRolesHandler"
 EGRESS, ISOLATED = ec2.SubnetType.PRIVATE_WITH_EGRESS, ec2.SubnetType.PRIVATE_ISOLATED
 
@@ -57,6 +59,9 @@ def template() -> Synthesized:
         master_user="admin",
         master_secret=secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "shop"),
         revoke_public=False,
+        extensions=["vector"],
+        baseline=REVISION,
+        accept_differences="all",
         rerun="after the restore",
     )
     return Synthesized(Template.from_stack(stack).to_json())
@@ -145,6 +150,13 @@ def test_the_identity_of_an_imported_database_has_its_resource_id(template: Synt
 def test_a_role_setup_may_leave_public_alone_and_be_repeated(template: Synthesized) -> None:
     properties = template.properties("Custom::DatabaseRoles", "Legacy")
     assert (properties["RevokePublic"], properties["Rerun"]) == ("false", "after the restore")
+
+
+def test_the_props_for_an_existing_database_reach_the_role_setup_and_the_upgrade(template: Synthesized) -> None:
+    roles = template.properties("Custom::DatabaseRoles", "Legacy")
+    upgrade = template.properties("Custom::AlembicUpgrade", "Legacy")
+    assert (roles["Extensions"], roles["Baseline"]) == (["vector"], REVISION)
+    assert (upgrade["Baseline"], upgrade["AcceptDifferences"]) == (REVISION, "all")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,12 @@ def check_role(name: str, value: object) -> None:
         raise RdsAlembicError(f"{name} must not be {reserved}, or start with pg_ or rds (got {value!r})")
 
 
+def check_texts(name: str, value: object) -> None:
+    """Check a list of texts. A single text is rejected, because each of its characters would be an item."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
+        raise RdsAlembicError(f"{name} must be a list of texts (got {value!r}): write {name}=[{value!r}]")
+
+
 def check_names(name: str, value: object) -> list[str]:
     """Return the names of the roles in a prop."""
     if isinstance(value, str) or not isinstance(value, Sequence):
