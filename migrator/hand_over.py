@@ -52,8 +52,8 @@ _KEYWORDS = {
     "publication": "PUBLICATION",
     "server": "SERVER",
 }
-# Not listed: members of extensions; sequences of a column, which follow their table; the relation behind a composite
-# type; a multirange type before its range type, which it follows since PostgreSQL 17.
+# Not listed: temporary objects; members of extensions; sequences of a column, which follow their table; the relation
+# behind a composite type; a multirange type before its range type, which it follows since PostgreSQL 17.
 _OBJECTS = """
 SELECT pg_catalog.pg_get_userbyid(refobjid), object.type, object.schema, object.identity
 FROM pg_catalog.pg_shdepend AS owned, LATERAL pg_catalog.pg_identify_object(classid, objid, 0) AS object
@@ -61,7 +61,7 @@ WHERE deptype = 'o' AND refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
     AND refobjid = ANY (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ANY (%(roles)s))
     AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
     AND object.type = ANY (%(types)s) AND object.identity IS NOT NULL
-    AND NOT (object.type = 'schema' AND object.identity = 'public')
+    AND NOT (object.type = 'schema' AND object.identity = 'public') AND coalesce(object.schema, '') !~ '^pg_temp'
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend AS part
         WHERE part.classid = owned.classid AND part.objid = owned.objid AND part.objsubid = 0 AND (

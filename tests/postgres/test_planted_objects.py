@@ -7,6 +7,9 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.events import RolesRequest
+from migrator.extensions import create_extensions
+from migrator.hand_over import hand_over
+from rds_iam.deadline import Deadline
 from tests.postgres.plants import PAYLOAD, PLANTS, PUBLIC_FIRST, REFUSED
 from tests.postgres.role_setup import REQUEST, privileges, run, set_up_roles
 from tests.postgres.servers import SETTINGS, Cluster
@@ -22,9 +25,20 @@ def cluster(any_version: Cluster) -> Cluster:
 
 
 def set_up_again(cluster: Cluster) -> None:
-    """Add a user; then change the owner, which hands its objects over, and the migrator, which revokes its login."""
+    """Add a user, and adopt the objects of the migrator. Then change the owner and the migrator.
+
+    The change of the owner hands its objects over, and the change of the migrator revokes its login.
+    """
     set_up_roles(cluster, MORE_USERS, old=REQUEST)
+    with cluster.connect_as_master() as master:
+        for old, new in (("migrator", "app_owner"), ("app_owner", "migrator"), ("migrator", "app_owner")):
+            hand_over(master, [old], new, Deadline.after(60))
     set_up_roles(cluster, OTHER_OWNER, old=MORE_USERS)
+
+
+def create_extension(cluster: Cluster) -> None:
+    with cluster.connect_as_master() as master:
+        create_extensions(master, ["hstore"])
 
 
 def plant_everything(planter: Connection) -> None:
@@ -53,6 +67,7 @@ def run_probes(cluster: Cluster) -> None:
 def test_the_role_setup_executes_no_code_that_a_weaker_role_has_planted(cluster: Cluster, role: str) -> None:
     set_up_roles(cluster)
     set_up_again(cluster)
+    create_extension(cluster)
     without_plants = privileges(cluster)
     cluster.reset()
     set_up_roles(cluster)
@@ -63,6 +78,7 @@ def test_the_role_setup_executes_no_code_that_a_weaker_role_has_planted(cluster:
         cluster.admin(f"ALTER ROLE {SETTINGS.master_username} SET search_path = {PUBLIC_FIRST}")
         try:
             set_up_again(cluster)
+            create_extension(cluster)
         finally:
             cluster.admin(f"ALTER ROLE {SETTINGS.master_username} RESET search_path")
     assert executed(cluster) == []
