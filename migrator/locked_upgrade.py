@@ -1,6 +1,5 @@
 """The upgrade under the lock: decide, record a baseline, apply the missing revisions one by one."""
 
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,16 +9,15 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from migrator import divergence
 from migrator.baseline import check_baseline
 from migrator.decision import Decision, decide
-from migrator.errors import LockNotAvailableError, UpgradeError
 from migrator.manifest import Manifest
 from migrator.migration_log import LoggedRevisions, MigrationLog, check_not_cancelled, read_log
 from migrator.migration_log_schema import share_version_table
 from migrator.projects import Project, configuration_of, qualified_name, read_project, record_project
+from migrator.revision_retry import run_revision
 from migrator.revision_runner import RevisionRunner
 from migrator.revision_scripts import RevisionScripts
 from migrator.session import has_tables
 from migrator.upgrade_context import Outcome, Progress, UpgradeContext
-from rds_iam.backoff import Backoff
 
 # A revision is not begun when less is left: the next invocation gives it its full time instead.
 MIN_REVISION_SECONDS = 30.0
@@ -93,25 +91,13 @@ class LockedUpgrade:
         return not has_applied or self.context.deadline.seconds_left >= MIN_REVISION_SECONDS
 
     def _apply(self, revision: str) -> None:
-        """Run one revision. Try again while one of its tables is in use."""
-        backoff = Backoff(first=1.0, longest=60.0)
-        while True:
-            check_not_cancelled(self.session, self.context.request)
-            began = time.monotonic()
-            logger.info("revision started", extra={"revision": revision})
-            self.context.on_started(revision)
-            try:
-                self.runner.apply(revision, self._log.record)
-            except LockNotAvailableError as exc:
-                self.progress.retries += 1
-                logger.warning("a table of the revision is in use", extra={"revision": revision, "error": str(exc)})
-                if not backoff.pause(self.context.deadline):
-                    raise UpgradeError(f"{exc}, {backoff.tries} times") from exc
-            else:
-                seconds = time.monotonic() - began
-                self.progress.seconds += seconds
-                logger.info("revision finished", extra={"revision": revision, "seconds": round(seconds, 3)})
-                return
+        run_revision(
+            revision,
+            lambda: self.runner.apply(revision, self._log.record),
+            session=self.session,
+            context=self.context,
+            progress=self.progress,
+        )
 
     def _record_baseline(self, heads: frozenset[str]) -> frozenset[str]:
         """Record the schema as that of the baseline, in the version table and in the log. Return the heads."""
@@ -121,11 +107,12 @@ class LockedUpgrade:
         self._check_baseline(heads)
         self._prepare_log()
         if not heads <= self.manifest.files.keys() or baseline not in self.manifest.ancestors(heads):
-            self.runner.stamp(baseline, heads)
+            step = self.scripts.stamp_step(baseline, heads)
+            self.runner.stamp(f"recording the baseline {baseline} failed", step)
         part_of_schema = self.manifest.ancestors({baseline})
         with self.runner.driver_connection() as connection, connection:
             in_order = [revision for revision in self.manifest.files if revision in part_of_schema]
-            self._log.record_baseline(connection, in_order)
+            self._log.record_all(connection, in_order, event="baseline")
         logger.warning("baseline recorded", extra={"baseline": baseline, "heads_before": sorted(heads)})
         return self.runner.heads()
 

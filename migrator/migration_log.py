@@ -7,7 +7,7 @@ log, the migrator cannot detect that an applied revision was edited.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import psycopg2
 from aws_lambda_powertools import Logger
@@ -21,8 +21,9 @@ from migrator.migration_log_schema import prepare
 
 _INSERT = """
 INSERT INTO alembic_history.revisions
-    (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest, version_table)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    (revision, seconds, stack_id, request_id, invocation, scripts_digest, event, parents, code_digest, version_table,
+    caller)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 # One round trip. An error of the INSERT must not end the revision's transaction.
 _INSERT_IN_TRANSACTION = f"SAVEPOINT migration_log; {_INSERT}; RELEASE SAVEPOINT migration_log"
@@ -45,6 +46,8 @@ SELECT EXISTS (
     SELECT FROM alembic_history.cancellations WHERE stack_id = %s AND cancelled_at > to_timestamp(%s)
 )
 """
+
+type Event = Literal["upgrade", "baseline", "downgrade", "stamp", "unstamp"]
 
 logger = Logger(child=True)
 
@@ -77,12 +80,14 @@ class MigrationLog:
     """Writes the rows of one invocation, on the connection that runs the revision.
 
     `version_table` is the qualified name of the project's version table.
+    `caller` is the ARN of the operator, or None in a deployment.
     """
 
     request: UpgradeRequest
     invocation: str
     manifest: Manifest
     version_table: str = "public.alembic_version"
+    caller: str | None = None
 
     def prepare(self, connection: Connection) -> None:
         """Create the tables that are missing. Call it outside of a transaction."""
@@ -91,9 +96,9 @@ class MigrationLog:
         except psycopg2.Error as exc:
             continue_without("cannot be created", exc, connection)
 
-    def record(self, connection: Connection, revision: str, seconds: float) -> None:
+    def record(self, connection: Connection, revision: str, seconds: float, *, event: Event = "upgrade") -> None:
         """Write a row, in the open transaction if there is one."""
-        row = self._row(revision, seconds, "upgrade")
+        row = self._row(revision, seconds, event)
         # The server's status counts, not psycopg2's: env.py may use autocommit, and a revision may have sent a COMMIT.
         is_in_transaction = connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
         with connection.cursor() as cursor:
@@ -104,15 +109,16 @@ class MigrationLog:
                 if is_in_transaction:
                     cursor.execute(_UNDO)
 
-    def record_baseline(self, connection: Connection, revisions: Iterable[str]) -> None:
-        """Write a row for each revision that a baseline declares to be part of the schema. Raises psycopg2.Error."""
+    def record_all(self, connection: Connection, revisions: Iterable[str], *, event: Event) -> None:
+        """Write a row for each of the revisions, which were not run. Raises psycopg2.Error."""
         with connection.cursor() as cursor:
-            cursor.executemany(_INSERT, [self._row(revision, 0.0, "baseline") for revision in revisions])
+            cursor.executemany(_INSERT, [self._row(revision, 0.0, event) for revision in revisions])
 
-    def _row(self, revision: str, seconds: float, event: str) -> tuple[object, ...]:
-        request, file = self.request, self.manifest.files[revision]
+    def _row(self, revision: str, seconds: float, event: Event) -> tuple[object, ...]:
+        request, file = self.request, self.manifest.files.get(revision)
         deployment = (request.stack_id, request.request_id, self.invocation, request.migrations_digest)
-        return (revision, seconds, *deployment, event, list(file.parents), file.digest, self.version_table)
+        code = (list(file.parents), file.digest) if file else (None, None)
+        return (revision, seconds, *deployment, event, *code, self.version_table, self.caller)
 
 
 def read_log(session: Connection, version_table: str | None = None) -> LoggedRevisions:

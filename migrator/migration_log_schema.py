@@ -9,9 +9,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.sql import SQL, Identifier
 
 _IS_CURRENT = """
-SELECT to_regclass('alembic_history.cancellations') IS NOT NULL AND EXISTS (
-    SELECT FROM pg_attribute WHERE attrelid = to_regclass('alembic_history.revisions') AND attname = 'version_table'
-)
+SELECT to_regclass('alembic_history.cancellations') IS NOT NULL
+    AND to_regclass('alembic_history.operations') IS NOT NULL AND (
+    SELECT count(*) FROM pg_attribute
+    WHERE attrelid = to_regclass('alembic_history.revisions') AND attname IN ('version_table', 'caller')
+) = 2
 """
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS alembic_history;
@@ -47,8 +49,17 @@ CREATE TABLE IF NOT EXISTS alembic_history.cancellations (
     stack_id text NOT NULL,
     cancelled_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE TABLE IF NOT EXISTS alembic_history.operations (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    performed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    command text NOT NULL,
+    arguments text NOT NULL,
+    caller text NOT NULL,
+    login text NOT NULL DEFAULT session_user,
+    invocation text NOT NULL
+);
 GRANT USAGE ON SCHEMA alembic_history TO pg_monitor;
-GRANT SELECT ON alembic_history.revisions, alembic_history.projects, alembic_history.cancellations TO pg_monitor
+GRANT SELECT ON ALL TABLES IN SCHEMA alembic_history TO pg_monitor
 """
 
 logger = Logger(child=True)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.runtime.migration import MigrationContext, RevisionStep, StampStep
 from psycopg2.extensions import connection as DbapiConnection  # noqa: N812 - psycopg2 spells its class in lower case
 
 from migrator.database_errors import wrap_database_errors
@@ -63,10 +63,9 @@ class RevisionRunner:
         self._check_recorded(heads)
         return frozenset(heads)
 
-    def stamp(self, revision: str, heads: Collection[str]) -> None:
-        """Record a revision in the version table in place of `heads`, without running it. Raises UpgradeError."""
-        step = self._scripts.stamp_step(revision, heads)
-        self._environment.run(f"recording the baseline {revision} failed", lambda _heads, _context: [step])
+    def stamp(self, title: str, step: StampStep) -> None:
+        """Write the version table without running a revision. Raises UpgradeError that begins with `title`."""
+        self._environment.run(title, lambda _heads, _context: [step])
 
     def apply(self, revision: str, on_applied: OnApplied) -> None:
         """Run one revision. Calls `on_applied` with the revision and its seconds in its transaction, before the commit.
@@ -74,16 +73,23 @@ class RevisionRunner:
         Does not verify the commit. The next call of `apply()` or `heads()` does. Raises UpgradeError with the revision,
         the SQLSTATE and the server's message; LockNotAvailableError or ConnectionLostError if another try may succeed.
         """
-        title = f"revision {revision} failed"
-        application = _Application(self._scripts.upgrade_step(revision), deepcopy(self._memo), on_applied)
+        self._run(f"revision {revision} failed", self._scripts.upgrade_step(revision), on_applied)
+        self._last_applied = revision
+
+    def revert(self, revision: str, on_reverted: OnApplied) -> None:
+        """Run the `downgrade()` of one revision, as `apply` runs its `upgrade()`."""
+        self._run(f"downgrade of revision {revision} failed", self._scripts.downgrade_step(revision), on_reverted)
+        self._last_applied = None
+
+    def _run(self, title: str, step: RevisionStep, on_applied: OnApplied) -> None:
+        application = _Application(step, deepcopy(self._memo), on_applied)
         self._environment.run(title, partial(self._begin, application))
         if application.error:  # env.py did not pass the error on
             with wrap_database_errors(title):
                 raise application.error
-        self._last_applied = revision
         self._memo = application.memo
         if not application.is_recorded:
-            raise self._not_recorded()
+            raise self._not_recorded(application.revision)
 
     def _begin(
         self, application: "_Application", heads: tuple[str, ...], context: MigrationContext
@@ -93,10 +99,10 @@ class RevisionRunner:
 
     def _check_recorded(self, heads: Collection[str]) -> None:
         if self._last_applied is not None and self._last_applied not in heads:
-            raise self._not_recorded()
+            raise self._not_recorded(self._last_applied)
 
-    def _not_recorded(self) -> UpgradeError:
-        return UpgradeError(f"revision {self._last_applied} ran but is not recorded in the version table: {ADVICE}")
+    def _not_recorded(self, revision: str) -> UpgradeError:
+        return UpgradeError(f"revision {revision} ran but is not recorded in the version table: {ADVICE}")
 
 
 class _Application:
@@ -107,7 +113,7 @@ class _Application:
         self.is_recorded = False
         self.error: BaseException | None = None
         self._step = step
-        self._revision = step.revision.revision
+        self.revision = step.revision.revision
         self._upgrade: Callable[..., None] = step.migration_fn
         self._on_applied = on_applied
         self._began = time.monotonic()
@@ -126,7 +132,7 @@ class _Application:
         Keeps the error as `error`, because env.py may not pass it on. Alembic logs the name of this method.
         """
         try:
-            with check_transactions(self._revision, self._connection):
+            with check_transactions(self.revision, self._connection):
                 self._upgrade(**arguments)
         except BaseException as exc:
             self.error = exc
@@ -135,5 +141,5 @@ class _Application:
     def _on_version_apply(self, ctx: MigrationContext, **_arguments: object) -> None:
         # The connection that the revision ran on: env.py may have opened a second one.
         connection = driver_connection(cast("sa.Connection", ctx.connection))
-        self._on_applied(connection, self._revision, time.monotonic() - self._began)
+        self._on_applied(connection, self.revision, time.monotonic() - self._began)
         self.is_recorded = True

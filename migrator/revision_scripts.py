@@ -56,11 +56,17 @@ class RevisionScripts:
         """Return Alembic's step for one revision, without a search of the way to it, which is quadratic in sum."""
         return RevisionStep.upgrade_from_script(self.directory.revision_map, self.directory.get_revision(revision))
 
+    def downgrade_step(self, revision: str) -> RevisionStep:
+        """Return Alembic's step that reverts one revision."""
+        return RevisionStep.downgrade_from_script(self.directory.revision_map, self.directory.get_revision(revision))
+
     def stamp_step(self, revision: str, heads: Collection[str]) -> StampStep:
-        """Return Alembic's step that replaces the recorded heads by a revision.
+        """Return Alembic's step that replaces the recorded heads by a revision, or by nothing if it is empty.
 
         Alembic's own stamp command needs the files of all recorded heads, and a squash has removed them.
         """
+        if not revision:
+            return StampStep(tuple(heads), None, False, True, self.directory.revision_map)
         return StampStep(tuple(heads), revision, True, not heads, self.directory.revision_map)
 
     def location(self, exc: BaseException) -> str:
