@@ -7,12 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
-from alembic.util import CommandError, messaging
+from alembic.runtime.plugins import Plugin
+from alembic.util import CommandError, PriorityDispatcher, messaging
 
 from rds_alembic.autogenerate.catalog import Catalog, Name
 from rds_alembic.autogenerate.catalog.reader import Reader
 from rds_alembic.autogenerate.changes import Conversions, plan_changes
 from rds_alembic.autogenerate.metadata_text import MetadataText
+from rds_alembic.autogenerate.rendering import NoWayBack
 from rds_alembic.autogenerate.scope import Scope
 from rds_alembic.autogenerate.scratch import scratch_schemas
 
@@ -39,12 +41,25 @@ def compare(context: AutogenContext, operations: ops.UpgradeOps) -> None:
     connection = context.connection
     if connection is None or context.metadata is None:
         raise CommandError("target_metadata must be a MetaData (got None): set it in context.configure()")
+    if connection.scalar(sa.text("SHOW transaction_read_only")) == "on":
+        _compare_read_only(context, operations)
+        return
     comparison = _Comparison(context, connection)
     changes, notes = comparison.run()
     for note in dict.fromkeys(notes):
         messaging.msg(f"Not in the revision: {note}")
     if changes.ops:
         operations.ops.append(changes)
+    # Comparators of other libraries, for objects such as functions and triggers.
+    context.comparators.dispatch("schema", qualifier="postgresql")(context, operations, {None})
+
+
+def _compare_read_only(context: AutogenContext, operations: ops.UpgradeOps) -> None:
+    """Let Alembic compare: it creates nothing, and detects less."""
+    messaging.msg("The transaction is read-only: compared by the rules of Alembic, which miss some differences.")
+    context.comparators = PriorityDispatcher()
+    Plugin.populate_autogenerate_priority_dispatch(context.comparators, ["alembic.autogenerate.*"])
+    context.comparators.dispatch("autogenerate", qualifier="postgresql")(context, operations)
 
 
 @dataclass(frozen=True)
@@ -73,8 +88,7 @@ class _Comparison:
         old, new, notes = scope.restrict(old, new)
         conversions = Conversions(self.connection)
         upgrade = plan_changes(old, new, conversions)
-        downgrade = plan_changes(new, old, conversions)
-        return Changes(upgrade.operations, downgrade.operations), [*notes, *upgrade.notes]
+        return Changes(upgrade.operations, _downgrade(old, new, conversions)), [*notes, *upgrade.notes]
 
     def _existing_schemas(self, schemas: Sequence[str]) -> list[str]:
         """Return the schemas to read: those of the metadata and, with `include_schemas`, those of the role."""
@@ -98,6 +112,13 @@ class _Comparison:
 
     def _role(self) -> str:
         return str(self.connection.scalar(sa.text("SELECT current_user")))
+
+
+def _downgrade(old: Catalog, new: Catalog, conversions: Conversions) -> list[ops.MigrateOperation]:
+    try:
+        return plan_changes(new, old, conversions).operations
+    except CommandError as exc:
+        return [NoWayBack(str(exc))]
 
 
 def _schemas(metadata: Sequence[sa.MetaData], default_schema: str) -> list[str]:

@@ -14,19 +14,16 @@ from rds_alembic.autogenerate.catalog import (
     Catalog,
     Column,
     Constraint,
-    Identity,
     Index,
     Name,
-    SequenceOptions,
-    Serial,
     Table,
 )
 from rds_alembic.autogenerate.column_types import RawType, sqlalchemy_type
 from rds_alembic.autogenerate.rendering import CreatePrimaryKeyOp, DropConstraintOp
-from rds_alembic.autogenerate.sql_text import RevisionText, escape, literal, qualified, quote
+from rds_alembic.autogenerate.sequence_options import identity_of
+from rds_alembic.autogenerate.sql_text import RevisionText, escape, qualified, quote
 
 _SERIAL_TYPES = {"smallint": "SMALLSERIAL", "integer": "SERIAL", "bigint": "BIGSERIAL"}
-_MAXIMA = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 def execute(sql: str) -> ops.ExecuteSQLOp:
@@ -70,36 +67,6 @@ def column_of(column: Column, catalog: Catalog, key_columns: Sequence[str] = ())
     elif column.serial is None and is_only_key and column.type.text in _SERIAL_TYPES:
         options["autoincrement"] = False
     return sa.Column(column.name, type_, *arguments, comment=column.comment, **options)
-
-
-def identity_of(identity: Identity) -> sa.Identity:
-    """Return an identity with the options that differ from the defaults."""
-    return sa.Identity(always=identity.always, **sequence_arguments(identity.options))
-
-
-def sequence_arguments(options: SequenceOptions) -> dict[str, Any]:
-    """Return the arguments of a sequence that differ from the defaults."""
-    maximum = _MAXIMA[options.type]
-    default_maximum, default_minimum = (maximum, 1) if options.increment > 0 else (-1, -maximum - 1)
-    default_start = options.minimum if options.increment > 0 else options.maximum
-    arguments = {
-        "start": (options.start, default_start),
-        "increment": (options.increment, 1),
-        "minvalue": (options.minimum, default_minimum),
-        "maxvalue": (options.maximum, default_maximum),
-        "cache": (options.cache, 1),
-        "cycle": (options.cycle, False),
-    }
-    return {name: value for name, (value, default) in arguments.items() if value != default}
-
-
-def sequence_sql(options: SequenceOptions) -> str:
-    """Return the options of a sequence as SQL."""
-    cycle = "CYCLE" if options.cycle else "NO CYCLE"
-    return (
-        f"INCREMENT BY {options.increment} MINVALUE {options.minimum} MAXVALUE {options.maximum}"
-        f" START WITH {options.start} CACHE {options.cache} {cycle}"
-    )
 
 
 def add_column(table: Name, column: Column, catalog: Catalog) -> ops.AddColumnOp:
@@ -204,25 +171,3 @@ def create_constraint(table: Name, constraint: Constraint) -> ops.MigrateOperati
         **constraint.actions,
         **options,
     )
-
-
-def serial_sequence(table: Name, column: Column, serial: Serial) -> list[ops.MigrateOperation]:
-    """Return the operations that give a column a sequence and a default, as SERIAL does."""
-    owner = f"{qualified(table)}.{quote(column.name)}"
-    sequence = qualified(serial.sequence)
-    create = f"CREATE SEQUENCE {sequence} AS {serial.options.type} {sequence_sql(serial.options)} OWNED BY {owner}"
-    default = f"nextval({literal(sequence)}::regclass)"
-    return [
-        execute(create),
-        set_next_value(table, column, serial.options),
-        execute(f"ALTER TABLE {qualified(table)} ALTER COLUMN {quote(column.name)} SET DEFAULT {default}"),
-    ]
-
-
-def set_next_value(table: Name, column: Column, options: SequenceOptions) -> ops.ExecuteSQLOp:
-    """Return the operation that lets the sequence of a column continue after the values in the column."""
-    last, bound = ("max", "greatest") if options.increment > 0 else ("min", "least")
-    name = quote(column.name)
-    next_value = f"(SELECT {bound}({last}({name}) + {options.increment}, {options.start}) FROM {qualified(table)})"  # noqa: S608 - quoted
-    sequence = f"pg_get_serial_sequence({literal(qualified(table))}, {literal(column.name)})"
-    return execute(f"SELECT setval({sequence}, {next_value}, false)")

@@ -32,6 +32,15 @@ class DropConstraintOp(ops.DropConstraintOp):
         return ("remove_constraint", self.schema, self.table_name, self.constraint_name)
 
 
+class NoWayBack(ops.ExecuteSQLOp):
+    """The downgrade of a change that cannot be undone: rendered as `raise NotImplementedError` with the reason."""
+
+
+@renderers.dispatch_for(NoWayBack)
+def _render_no_way_back(_context: AutogenContext, operation: NoWayBack) -> str:
+    return f"raise NotImplementedError({operation.sqltext!r})"
+
+
 @renderers.dispatch_for(AutocommitOps)
 def _render_autocommit(context: AutogenContext, operation: AutocommitOps) -> list[str]:
     prefix = context.opts["alembic_module_prefix"] or ""

@@ -35,6 +35,8 @@ class Scope:
     def restrict(self, old: Catalog, new: Catalog) -> tuple[Catalog, Catalog, list[str]]:
         """Return both catalogs without the objects that are left alone, and notes about some of these."""
         notes: list[str] = []
+        members = {name for name, table in old.tables.items() if table.is_member and name not in new.tables}
+        old = replace(old, enums={name: _without_members(item, members) for name, item in old.enums.items()})
         excluded = {
             name for name, table in self.metadata_tables.items() if not self._includes_metadata(name, table, old)
         }
@@ -193,3 +195,8 @@ def _without(table: Table, columns: set[str], constraints: set[str], indexes: se
         constraints={name: item for name, item in table.constraints.items() if name not in constraints},
         indexes={name: item for name, item in table.indexes.items() if name not in indexes},
     )
+
+
+def _without_members(item: EnumType, members: set[Name]) -> EnumType:
+    """Return an enum type without the partitions that use it: they follow their parent."""
+    return replace(item, used_by=item.used_by - members)

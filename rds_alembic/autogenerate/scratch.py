@@ -30,7 +30,7 @@ class Scratch:
         before = self.connection.get_execution_options().get("schema_translate_map")
         self.connection.execution_options(schema_translate_map=self.schemas)  # changes the connection
         try:
-            with self.connection.begin_nested():
+            with self.connection.begin_nested(), _in_transaction(tables):
                 metadata.create_all(self.connection, tables=tables, checkfirst=False)
         except sa.exc.DBAPIError as exc:
             message = " ".join(self._original(str(exc.orig)).split())
@@ -51,6 +51,20 @@ class Scratch:
         for schema, scratch in self.schemas.items():
             text = text.replace(scratch, quote(schema))
         return text
+
+
+@contextmanager
+def _in_transaction(tables: Sequence[sa.Table]) -> Iterator[None]:
+    """Create indexes without CONCURRENTLY for the time of the context."""
+    options = [index.dialect_options["postgresql"] for table in tables for index in table.indexes]
+    concurrent = [option for option in options if option["concurrently"]]
+    for option in concurrent:
+        option["concurrently"] = False
+    try:
+        yield
+    finally:
+        for option in concurrent:
+            option["concurrently"] = True
 
 
 @contextmanager

@@ -6,16 +6,15 @@ from alembic.util import CommandError
 
 from rds_alembic.autogenerate.catalog import Column, Identity, Name, SequenceOptions, Table
 from rds_alembic.autogenerate.changes.plan import Phase, Plan
+from rds_alembic.autogenerate.changes.serials import serial_sequence, set_next_value
 from rds_alembic.autogenerate.column_types import sqlalchemy_type
 from rds_alembic.autogenerate.operations import (
     add_column,
     drop_column,
     execute,
-    sequence_sql,
-    serial_sequence,
-    set_next_value,
 )
 from rds_alembic.autogenerate.rendering import AlterColumnOp
+from rds_alembic.autogenerate.sequence_options import change, clauses, identity_change
 from rds_alembic.autogenerate.sql_text import RevisionText, escape, qualified, quote
 
 
@@ -85,7 +84,7 @@ class _ColumnChange:
             self._plan.add(Phase.ALTER_COLUMNS, self._operation(**options))
         if is_retyped and self._new.default is not None and not self._new.generated:
             self._plan.add(Phase.ALTER_COLUMNS, self._operation(modify_server_default=self._default()))
-        self._add_sources(is_retyped)
+        self._add_sources()
 
     def _default(self) -> sa.DefaultClause:
         return sa.DefaultClause(RevisionText(escape(self._new.text or "")))
@@ -106,30 +105,29 @@ class _ColumnChange:
             plan.add(Phase.ALTER_COLUMNS, self._operation(modify_server_default=None))
             plan.add(Phase.ALTER_COLUMNS, execute(f"DROP SEQUENCE {qualified(old.serial.sequence)}"))
 
-    def _add_sources(self, is_retyped: bool) -> None:
+    def _add_sources(self) -> None:
         plan, old, new = self._plan, self._old, self._new
         if new.identity is not None and old.identity is None:
             kind = _kind(new.identity)
-            options = sequence_sql(new.identity.options)
-            plan.add(Phase.ALTER_COLUMNS, execute(f"{self._alter} ADD GENERATED {kind} AS IDENTITY ({options})"))
+            options = " ".join(clauses(new.identity.options))
+            identity = f"{kind} AS IDENTITY" + (f" ({options})" if options else "")
+            plan.add(Phase.ALTER_COLUMNS, execute(f"{self._alter} ADD GENERATED {identity}"))
             plan.add(Phase.ALTER_COLUMNS, set_next_value(self._table, new, new.identity.options))
         elif new.identity is not None and old.identity is not None:
             self._change_identity(old.identity, new.identity)
         if new.serial is not None and old.serial is None:
             plan.add(Phase.ALTER_COLUMNS, *serial_sequence(self._table, new, new.serial))
         elif new.serial is not None and old.serial is not None and old.serial != new.serial:
-            options = f"AS {new.serial.options.type} {sequence_sql(new.serial.options)}"
-            self._change_sequence(
-                f"ALTER SEQUENCE {qualified(old.serial.sequence)} {options}", old.serial.options, new.serial.options
-            )
-        if is_retyped and old.generated == "s" and new.generated == "s":
-            plan.notes.append(f"{qualified(self._table)}.{new.name} is a computed column with another type")
+            options = change(new.serial.options, old.serial.options)
+            alter = f"ALTER SEQUENCE {qualified(old.serial.sequence)}{options}"
+            self._change_sequence(alter, old.serial.options, new.serial.options)
 
     def _change_identity(self, old: Identity, new: Identity) -> None:
         if old.always != new.always:
             self._plan.add(Phase.ALTER_COLUMNS, execute(f"{self._alter} SET GENERATED {_kind(new)}"))
         if old.options != new.options:
-            self._change_sequence(f"{self._alter} {_set_clauses(sequence_sql(new.options))}", old.options, new.options)
+            alter = f"{self._alter}{identity_change(new.options, old.options)}"
+            self._change_sequence(alter, old.options, new.options)
 
     def _change_sequence(self, sql: str, old: SequenceOptions, new: SequenceOptions) -> None:
         """Change the options. The current value may be outside of new bounds, so that the sequence starts again."""
@@ -166,12 +164,3 @@ class _ColumnChange:
 
 def _kind(identity: Identity) -> str:
     return "ALWAYS" if identity.always else "BY DEFAULT"
-
-
-def _set_clauses(options: str) -> str:
-    """Return the options of a sequence as the SET clauses of ALTER COLUMN."""
-    for word in ("INCREMENT", "MINVALUE", "MAXVALUE", "START", "CACHE", "NO CYCLE"):
-        options = options.replace(f" {word}", f" SET {word}")
-    if not options.endswith("SET NO CYCLE"):
-        options = options.removesuffix("CYCLE") + "SET CYCLE"
-    return f"SET {options}"

@@ -64,7 +64,7 @@ def _candidates(name: str, old: ColumnType, new: ColumnType) -> Iterator[str]:
     if before in _NUMBERS and after == "boolean":
         yield f"{name} <> 0"
     elif before == "boolean" and after in _NUMBERS:
-        yield f"{name}::integer::{target}"
+        yield f"{name}::integer" if target == "integer" else f"{name}::integer::{target}"
     elif after in {"json", "jsonb"} and before not in {*_TEXTS, "json", "jsonb"}:
         yield f"to_{after}({name})"
     elif before in {"json", "jsonb"} and after not in {*_TEXTS, "json", "jsonb"}:

@@ -117,8 +117,10 @@ class History:
     def run(self, function: Callable[..., Any], metadata: sa.MetaData, *arguments: Any, **options: Any) -> str:
         """Run a command of Alembic and return its output."""
         output = StringIO()
+        config = self.config(metadata)
+        config.stdout = output
         with redirect_stdout(output):
-            function(self.config(metadata), *arguments, **options)
+            function(config, *arguments, **options)
         self.connection.commit()
         return output.getvalue()
 
