@@ -53,7 +53,6 @@ def run_migrations(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=target_metadata,
-        compare_server_default=True,
         transaction_per_migration=True,
         **autogenerate.OPTIONS,
     )

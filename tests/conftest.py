@@ -4,9 +4,12 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # has no types
 
 from localaws.certificates import CertificateAuthority
+
+settings.register_profile("thousands")  # a test reads the name of the profile
 
 # Powertools reads these variables when a handler is imported.
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "PrivateDatabase"

@@ -13,6 +13,7 @@
 - `project`: an Alembic project with one revision
 - `run`: upgrades `bootstrapped` as the migrator does
 - `restore`: handles a rollback as the migrator does
+- `model_connection`: a connection of the owner of a new database, for generated revisions
 - `database`: a new database on the default server, owned by the master user
 """
 
@@ -25,8 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from localaws.certificates import CertificateAuthority
+from localaws.postgres.access import SUPERUSER
 from localaws.rds import RdsInstance, start
 from migrator.events import UpgradeRequest
 from migrator.manifest import Manifest
@@ -145,6 +148,19 @@ def database(postgres: RdsInstance) -> Iterator[str]:
     name = f"test_{secrets.token_hex(4)}"
     postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
     yield name
+    postgres.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+def model_connection(postgres: RdsInstance) -> Iterator[sa.Connection]:
+    """Return a connection of the owner of a new database, for generated revisions."""
+    name = f"models_{secrets.token_hex(4)}"
+    postgres.admin(f'CREATE DATABASE "{name}" OWNER "{SETTINGS.master_username}"')
+    role = f"-c role={SETTINGS.master_username}"
+    arguments = {**postgres.access.trusted, "user": SUPERUSER, "dbname": name, "options": role}
+    engine = sa.create_engine("postgresql+psycopg2://", connect_args=arguments, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        yield connection
     postgres.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 

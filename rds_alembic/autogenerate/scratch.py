@@ -1,0 +1,101 @@
+"""The tables of the metadata in scratch schemas, so that PostgreSQL itself writes out what `create_all()` would create.
+
+All statements run in a savepoint that is rolled back.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from alembic.util import CommandError
+
+from rds_alembic.autogenerate.catalog import Catalog
+from rds_alembic.autogenerate.catalog.reader import Reader
+from rds_alembic.autogenerate.sql_text import quote
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Scratch schemas. `schemas` has the name of the scratch schema by the name of the schema that it represents."""
+
+    connection: sa.Connection
+    schemas: dict[str, str]
+    default_schema: str
+    server_version: int
+
+    def create_tables(self, metadata: sa.MetaData, tables: Sequence[sa.Table]) -> None:
+        """Create the tables and types. Raises CommandError if PostgreSQL rejects a statement."""
+        before = self.connection.get_execution_options().get("schema_translate_map")
+        self.connection.execution_options(schema_translate_map=self.schemas)  # changes the connection
+        try:
+            with self.connection.begin_nested(), _in_transaction(tables):
+                metadata.create_all(self.connection, tables=tables, checkfirst=False)
+        except sa.exc.DBAPIError as exc:
+            message = " ".join(self._original(str(exc.orig)).split())
+            statement = " ".join(self._original(exc.statement or "").split())
+            raise CommandError(
+                f"the tables of target_metadata must be valid in PostgreSQL (got {message}): correct the definition."
+                f" The statement is: {statement}"
+            ) from exc
+        finally:
+            self.connection.execution_options(schema_translate_map=before)
+
+    def read(self) -> Catalog:
+        """Return the created objects, under the names of their schemas."""
+        names = {scratch: None if schema == self.default_schema else schema for schema, scratch in self.schemas.items()}
+        return Reader(self.connection, names, self.server_version, self._original).read()
+
+    def _original(self, text: str) -> str:
+        for schema, scratch in self.schemas.items():
+            text = text.replace(scratch, quote(schema))
+        return text
+
+
+@contextmanager
+def _in_transaction(tables: Sequence[sa.Table]) -> Iterator[None]:
+    """Create indexes without CONCURRENTLY for the time of the context."""
+    options = [index.dialect_options["postgresql"] for table in tables for index in table.indexes]
+    concurrent = [option for option in options if option["concurrently"]]
+    for option in concurrent:
+        option["concurrently"] = False
+    try:
+        yield
+    finally:
+        for option in concurrent:
+            option["concurrently"] = True
+
+
+@contextmanager
+def scratch_schemas(connection: sa.Connection, schemas: Sequence[str], server_version: int) -> Iterator[Scratch]:
+    """Yield scratch schemas for the default schema and `schemas`. They are gone at the end of the context.
+
+    Raises CommandError if the role may not create schemas.
+    """
+    default = str(connection.scalar(sa.text("SELECT current_schema()")))
+    path = list(connection.scalar(sa.text("SELECT current_schemas(false)::text[]")) or ())
+    prefix = f"autogenerate_{secrets.token_hex(6)}"
+    names = {schema: f"{prefix}_{number}" for number, schema in enumerate(dict.fromkeys([default, *schemas]))}
+    savepoint = connection.begin_nested()
+    try:
+        _create_schemas(connection, list(names.values()))
+        search_path = [names[schema] for schema in path if schema in names] + [quote(schema) for schema in path]
+        connection.execute(sa.text(f"SET LOCAL search_path = {', '.join(search_path)}"))
+        yield Scratch(connection, names, default, server_version)
+    finally:
+        savepoint.rollback()
+
+
+def _create_schemas(connection: sa.Connection, names: Sequence[str]) -> None:
+    try:
+        with connection.begin_nested():
+            for name in names:
+                connection.execute(sa.text(f"CREATE SCHEMA {name}"))
+    except sa.exc.ProgrammingError as exc:
+        role = connection.scalar(sa.text("SELECT current_user"))
+        raise CommandError(
+            f"the role {role} must have the privilege CREATE on the database (got {str(exc.orig).strip()}):"
+            " autogenerate creates the tables in a schema of its own, and rolls back. Connect as the owner"
+            " of the database, or unset DATABASE_URL"
+        ) from exc
