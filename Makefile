@@ -40,24 +40,23 @@ lint: setup  ## check format, ruff, mypy --strict, import rules, lint-sql
 	@$(PYTHON) -m pytest -q tests/tools/test_import_rules.py
 	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
 
-lint-sql: setup  ## lint every revision with squawk's rules and this project's; FROZEN=1 rejects revisions that are not frozen
-	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen)
-
 # The shell expands the variables, not make: a branch name cannot become a command.
-plan: setup  ## show what a deployment would do since the last release tag: FROM=revision, SINCE=tag, FORMAT=markdown
-	@$(PYTHON) -m review plan $${FROM:+--from="$$FROM"} $${SINCE:+--since="$$SINCE"} $${FORMAT:+--format="$$FORMAT"}
+lint-sql: setup  ## run and judge the revisions: SINCE=tag, FORMAT=github|json|sarif; FROZEN=1 rejects revisions that are not frozen
+	@$(PYTHON) -m review lint $(if $(FROZEN),--frozen) $${SINCE:+--since="$$SINCE"} $${FORMAT:+--format="$$FORMAT"}
 
-freeze: setup  ## record the revisions in migrations/versions.lock: a change of their code is an error afterwards
+plan: setup  ## run the revisions since the last release tag, and show SQL, locks and findings: FROM=revision, SINCE=tag, FORMAT=markdown|json
+	@$(PYTHON) -m review plan $${FROM:+--from="$$FROM"} $${SINCE:+--since="$$SINCE"} $${FORMAT:+--format="$$FORMAT"} $${TABLES:+--tables="$$TABLES"}
+
+freeze: setup  ## record revisions without findings in migrations/versions.lock: a change of their code or files is an error afterwards
 	@$(PYTHON) -m review freeze
 
 format: setup  ## format the code and apply ruff's safe fixes
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-revision: setup  ## write a revision from the changes of migrations/tables.py, and lint it: m="add a column"
+revision: setup  ## write a revision from the changes of migrations/tables.py, and judge it alone: m="add a column"
 	@test -n "$${m:-}" || { echo 'm must be the message of the revision (got nothing): make revision m="add a column"' >&2; exit 2; }
-	@.venv/bin/alembic revision --autogenerate --message "$$m"
-	@$(PYTHON) -m review lint
+	@$(PYTHON) -m review revision --message "$$m"
 
 synth: setup  ## synthesize the CloudFormation template into cdk.out
 	@$(CDK) synth --quiet $(ARGS)

@@ -1,84 +1,125 @@
-"""The commands behind `make lint-sql`, `make freeze` and `make plan`."""
+"""The commands behind `make plan`, `make lint-sql`, `make freeze` and `make revision`."""
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
 from rich.console import Console
 
 from review.errors import ReviewError
-from review.linting import frozen_revisions, report
-from review.linting.lint import lint
+from review.production import Production
+from review.record import record
+from review.reports import machine, markdown, text
 from review.revision_scripts import RevisionScripts
+from review.rules.frozen_revisions import FrozenRevisions
+from review.rules.judge import Judgement, judge
+from review.start import Start, find_baseline, find_start
+
+USAGE = {
+    "plan": "make plan [FROM=REVISION | SINCE=GIT_REF] [FORMAT=text|markdown|json] [TABLES=FILE]",
+    "lint": "make lint-sql [SINCE=GIT_REF] [FORMAT=github|json|sarif] [FROZEN=1]",
+    "freeze": "make freeze",
+    "revision": 'make revision m="MESSAGE"',
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Return 0 without findings, 1 with findings, 2 after an error."""
     options = _parser().parse_args(arguments)
     try:
-        with redirect_stdout(sys.stderr):  # revisions may print
-            scripts = RevisionScripts.read(options.config)
-        return int(options.run(scripts, options))
+        return int(options.run(options))
     except ReviewError as exc:
-        sys.stderr.write(f"{options.target}: {' '.join(str(exc).split())}\n")
+        target = USAGE[options.command].split(" [")[0].split(" m=")[0]
+        sys.stderr.write(f"{target}: {' '.join(str(exc).split())}\n")
         return 2
 
 
-def _lint(scripts: RevisionScripts, options: argparse.Namespace) -> int:
-    with redirect_stdout(sys.stderr):
-        result = lint(scripts, must_be_frozen=options.frozen)
-    report.show(result, Console(), os.environ)
-    return 1 if result.findings else 0
+def _plan(options: argparse.Namespace) -> int:
+    production = Production.read(options.tables)
+    judgement = _judge(options, lambda scripts: find_start(scripts, revision=options.revision, since=options.since))
+    if options.format == "markdown":
+        sys.stdout.write(markdown.render_markdown(judgement, production))
+    elif options.format == "json":
+        sys.stdout.write(machine.plan_as_json(judgement, production))
+    else:
+        text.show_plan(judgement, production, Console())
+    return 0
 
 
-def _freeze(scripts: RevisionScripts, _options: argparse.Namespace) -> int:
-    frozen = frozen_revisions.FrozenRevisions.read(scripts)
-    added = frozen.freeze(frozen_revisions.sources_of(scripts))
+def _lint(options: argparse.Namespace) -> int:
+    judgement = _judge(options, lambda scripts: find_baseline(scripts, since=options.since))
+    return _report(judgement, options.format)
+
+
+def _freeze(options: argparse.Namespace) -> int:
+    """Freeze the revisions that are not frozen yet, if they have no findings."""
+    scripts = RevisionScripts.read(options.config)
+    frozen = FrozenRevisions.read(scripts)
+    start = Start(scripts.before_first(lambda revision: revision not in frozen.entries), "the frozen revisions")
+    judgement = _judge(options, lambda _: start)
+    if judgement.findings:
+        _report(judgement, None)
+        raise ReviewError("no revision was frozen, because there are findings")
+    added = frozen.freeze(judgement.recordings)
     sys.stdout.write("".join(f"frozen: {revision}\n" for revision in added) or "all revisions are frozen already\n")
     return 0
 
 
-def _plan(scripts: RevisionScripts, options: argparse.Namespace) -> int:
-    from review.planning.show import show  # noqa: PLC0415 - the other commands do not need it
+def _revision(options: argparse.Namespace) -> int:
+    """Write revisions by autogenerate, and judge them alone."""
+    try:
+        written = command.revision(Config(str(options.config)), options.message, autogenerate=True)
+    except CommandError as exc:
+        raise ReviewError(str(exc)) from exc
+    ids = {script.revision for script in (written if isinstance(written, list) else [written]) if script}
+    if not ids:
+        return 0
+    judgement = _judge(options, lambda scripts: Start(scripts.before_first(ids.__contains__), "the revisions before"))
+    return _report(judgement, None)
 
-    show(scripts, revision=options.revision, since=options.since, format=options.format)
-    return 0
+
+def _judge(options: argparse.Namespace, start_of: Callable[[RevisionScripts], Start]) -> Judgement:
+    with redirect_stdout(sys.stderr):  # revisions may print
+        scripts = RevisionScripts.read(options.config)
+        start = start_of(scripts)
+        recordings = record(scripts, start.revisions)
+        return judge(scripts, start, recordings, must_be_frozen=getattr(options, "frozen", False))
+
+
+def _report(judgement: Judgement, form: str | None) -> int:
+    if form == "json":
+        sys.stdout.write(machine.findings_as_json(judgement))
+    elif form == "sarif":
+        sys.stdout.write(machine.findings_as_sarif(judgement))
+    else:
+        text.show_judgement(judgement, Console())
+        if form == "github" or (form is None and os.environ.get("GITHUB_ACTIONS") == "true"):
+            sys.stdout.write(machine.annotations(judgement.findings))
+    return 1 if judgement.findings else 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m review", description="The commands behind make lint-sql, make freeze and make plan."
-    )
-    commands = parser.add_subparsers(required=True, metavar="lint | freeze | plan")
-    lint_command = commands.add_parser(
-        "lint",
-        help="make lint-sql: apply the rules of squawk and of this project",
-        prog="make lint-sql",
-        usage="make lint-sql [FROZEN=1]",
-    )
-    lint_command.add_argument("--frozen", action="store_true", help="report revisions that are not frozen as findings")
-    lint_command.set_defaults(run=_lint, target="make lint-sql")
-    freeze = commands.add_parser(
-        "freeze",
-        help=f"make freeze: record all revisions in {frozen_revisions.NAME}",
-        prog="make freeze",
-        usage="make freeze",
-    )
-    freeze.set_defaults(run=_freeze, target="make freeze")
-    plan = commands.add_parser(
-        "plan",
-        help="make plan: show the SQL, locks and findings of the next deployment",
-        prog="make plan",
-        usage="make plan [FROM=REVISION | SINCE=GIT_REF] [FORMAT=text | FORMAT=markdown]",
-    )
-    plan.add_argument("--from", dest="revision", metavar="REVISION", help="the revision of the database")
-    plan.add_argument("--since", metavar="GIT_REF", help="start at the head in this commit, tag or branch")
-    plan.add_argument("--format", choices=["text", "markdown"], default="text")
-    plan.set_defaults(run=_plan, target="make plan")
-    for command in (lint_command, freeze, plan):
-        command.add_argument("--config", type=Path, default=Path("alembic.ini"), metavar="alembic.ini")
+    parser = argparse.ArgumentParser(prog="python -m review", description="\n".join(USAGE.values()))
+    commands = parser.add_subparsers(required=True, dest="command")
+    parsers = {}
+    for name, run in {"plan": _plan, "lint": _lint, "freeze": _freeze, "revision": _revision}.items():
+        parsers[name] = commands.add_parser(name, usage=USAGE[name])
+        parsers[name].set_defaults(run=run)
+        parsers[name].add_argument("--config", type=Path, default=Path("alembic.ini"), metavar="alembic.ini")
+    for name in ("plan", "lint"):
+        parsers[name].add_argument("--since", metavar="GIT_REF", help="omit the revisions of a commit, tag or branch")
+    parsers["plan"].add_argument("--from", dest="revision", metavar="REVISION", help="the revision of the database")
+    parsers["plan"].add_argument("--format", choices=["text", "markdown", "json"], default="text")
+    parsers["plan"].add_argument("--tables", type=Path, metavar="FILE", help="the output of rds-alembic tables --json")
+    parsers["lint"].add_argument("--format", choices=["github", "json", "sarif"])
+    parsers["lint"].add_argument("--frozen", action="store_true", help="report revisions that are not frozen")
+    parsers["revision"].add_argument("--message", required=True)
     return parser
 
 

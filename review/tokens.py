@@ -1,4 +1,4 @@
-"""The division of SQL into statements and words, without the contents of strings and comments.
+"""The division of SQL into statements.
 
 https://www.postgresql.org/docs/17/sql-syntax-lexical.html
 """
@@ -21,8 +21,6 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT_ENDS = re.compile(r"/\*|\*/")
-STRING = "'…'"
-"""The word for any string."""
 
 
 def statements(sql: str) -> list[str]:
@@ -41,23 +39,7 @@ def statements(sql: str) -> list[str]:
             start = end
         previous = word
     texts.append(sql[start:])
-    return [text.strip() for text in texts if words(text)]
-
-
-def words(sql: str) -> list[str]:
-    """Return keywords and names in lower case, quoted names with their quotes, signs, and STRING for each string."""
-    return [_word(kind, text) for kind, text, _ in _tokens(sql)]
-
-
-def bodies(sql: str) -> list[str]:
-    """Return the dollar-quoted strings: the code of functions and DO blocks."""
-    return [text[text.index("$", 1) + 1 : text.rindex("$", 0, -1)] for kind, text, _ in _tokens(sql) if kind == "body"]
-
-
-def _word(kind: str, text: str) -> str:
-    if kind in {"string", "escaped", "body"}:
-        return STRING
-    return text.lower() if kind == "word" else text
+    return [text.strip() for text in texts if next(_tokens(text), None)]
 
 
 def _tokens(sql: str) -> Iterator[tuple[str, str, int]]:

@@ -11,6 +11,7 @@ from localaws.postgres.server import Kind, RestartMode, Server, ServerConfig, pr
 __all__ = [
     "DEFAULT_VERSION",
     "SUPERUSER",
+    "EmbeddedServer",
     "Kind",
     "RestartMode",
     "Server",

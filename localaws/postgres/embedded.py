@@ -23,6 +23,7 @@ class EmbeddedServer(Server):
         programs = _accessible_programs(programs, home, identity)
         port = free_port()
         data = _create_cluster(config, port, home=home, programs=programs, identity=identity)
+        self._data = data
         self._log = folder / "server.log"
         self._log.touch(mode=0o600)
         command = [str(programs / "postgres"), "-D", str(data)]
@@ -35,6 +36,14 @@ class EmbeddedServer(Server):
         except BaseException:
             supervisor.stop()
             raise
+
+    def save_data(self, folder: Path) -> None:
+        """Copy the data into a new folder. The server is stopped meanwhile: its sessions end."""
+        self.suspend()
+        try:
+            shutil.copytree(self._data, folder)
+        finally:
+            self.resume()
 
     def exit_log(self) -> str | None:
         """Return the end of the log if the server has ended."""
@@ -69,6 +78,25 @@ def _accessible_programs(programs: Path, home: Path, identity: dict[str, Any]) -
 
 def _create_cluster(config: ServerConfig, port: int, *, home: Path, programs: Path, identity: dict[str, Any]) -> Path:
     data = home / "data"
+    if config.data is None:
+        _run_initdb(data, programs=programs, identity=identity)
+    else:
+        _copy_data(config.data, data, identity)
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write(embedded_conf(config, port=port, sockets=home))
+    (data / "pg_hba.conf").write_text(embedded_hba(config))
+    return data
+
+
+def _copy_data(source: Path, data: Path, identity: dict[str, Any]) -> None:
+    shutil.copytree(source, data)
+    data.chmod(0o700)
+    if identity:
+        for path in (data, *data.rglob("*")):
+            os.chown(path, identity["user"], identity["group"])
+
+
+def _run_initdb(data: Path, *, programs: Path, identity: dict[str, Any]) -> None:
     initdb = subprocess.run(
         [programs / "initdb", "-D", data, *INITDB],
         cwd="/",
@@ -80,7 +108,3 @@ def _create_cluster(config: ServerConfig, port: int, *, home: Path, programs: Pa
     )
     if initdb.returncode:
         raise LocalAwsError(f"initdb failed: {initdb.stderr.strip()[-2000:]}")
-    with (data / "postgresql.conf").open("a") as conf:
-        conf.write(embedded_conf(config, port=port, sockets=home))
-    (data / "pg_hba.conf").write_text(embedded_hba(config))
-    return data

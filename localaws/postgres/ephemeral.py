@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from psycopg2.sql import SQL, Identifier
@@ -9,7 +10,7 @@ from psycopg2.sql import SQL, Identifier
 from localaws.postgres import start_server
 from localaws.postgres.access import SUPERUSER, ServerAccess
 from localaws.postgres.choice import DEFAULT_VERSION, preferred_kind
-from localaws.postgres.server import ServerConfig
+from localaws.postgres.server import Server, ServerConfig
 
 DATABASE = "app"
 
@@ -22,12 +23,27 @@ def database(*, owner: str, roles: Sequence[str]) -> Iterator[dict[str, Any]]:
     for the GRANT statements of revisions. The server stops at the end of the context or of this process. Raises
     LocalAwsError if no server can start.
     """
-    server = start_server(ServerConfig(), kind=preferred_kind(DEFAULT_VERSION), version=DEFAULT_VERSION)
+    with server(owner=owner, roles=roles) as (_server, parameters):
+        yield parameters
+
+
+@contextmanager
+def server(*, owner: str, roles: Sequence[str], data: Path | None = None) -> Iterator[tuple[Server, dict[str, Any]]]:
+    """Start a server and yield it with the connection parameters of `database()`.
+
+    `data`: a folder that `EmbeddedServer.save_data()` has written, with the roles and the database. A container cannot
+    use it.
+    """
+    instance = start_server(ServerConfig(data=data), kind=preferred_kind(DEFAULT_VERSION), version=DEFAULT_VERSION)
     try:
-        _create_roles_and_database(server.access, owner, roles)
-        yield {**server.access.trusted, "user": SUPERUSER, "dbname": DATABASE, "options": f"-c role={owner}"}
+        if data is None:
+            _create_roles_and_database(instance.access, owner, roles)
+        yield (
+            instance,
+            {**instance.access.trusted, "user": SUPERUSER, "dbname": DATABASE, "options": f"-c role={owner}"},
+        )
     finally:
-        server.stop()
+        instance.stop()
 
 
 def _create_roles_and_database(access: ServerAccess, owner: str, roles: Sequence[str]) -> None:

@@ -29,11 +29,13 @@ class ServerConfig:
     """The settings of a server.
 
     `parameters`: further settings of postgresql.conf. `hba`: further lines of pg_hba.conf, after the line for the
-    trusted connections.
+    trusted connections. `data`: a folder that `EmbeddedServer.save_data()` has
+    written, to start from a copy of it.
     """
 
     parameters: Mapping[str, object] = field(default_factory=dict)
     hba: tuple[str, ...] = ()
+    data: Path | None = None
 
 
 class Server(ABC):

@@ -1,4 +1,4 @@
-"""Statements whose locks are compared with the estimates, and the relations that they are about."""
+"""Statements whose recordings are compared with the catalogs, and the relations that they are about."""
 
 BEFORE = [
     "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",

@@ -22,11 +22,13 @@ from migrator.roles import reconcile
 from migrator.settings import UpgradeSettings
 from migrator.upgrade_context import Outcome
 from rds_iam.deadline import Deadline
-from review.linting.lint import lint
 from review.revision_scripts import RevisionScripts
+from review.rules.judge import judge
+from review.start import Start
 from tests.postgres import recipes
 from tests.postgres.projects import Project
 from tests.postgres.recipes import BASE, RECIPES
+from tests.postgres.review_projects import empty_database, record_after
 from tests.postgres.scenarios import FILL, NAIVE, OLD, SCENARIOS, SCHEMA
 from tests.postgres.servers import SETTINGS, Cluster
 from tests.postgres.traffic import traffic, watched
@@ -136,8 +138,10 @@ def test_each_recipe_of_the_guide_is_tested() -> None:
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_has_no_findings_and_no_unused_suppressions(title: str, project: Project) -> None:
     recipes.add(project, RECIPES[title].revisions)
-    result = lint(RevisionScripts.read(project.ini))
-    assert [finding for finding in result.findings if finding.revision != BASE] == []
+    scripts = RevisionScripts.read(project.ini)
+    recordings = record_after(scripts, (BASE,), empty_database())
+    assert judge(scripts, Start((BASE,), ""), recordings).findings == ()
+    assert [recording.failure for recording in recordings] == [None] * len(RECIPES[title].revisions)
 
 
 def test_the_python_of_the_guide_is_formatted(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ ALLOWED = {
     "rds_alembic": SHARED_BY_LOCALAWS | {"localaws.rehearsal"},
     "rds_alembic.autogenerate": set[str](),
     "rds_iam": set[str](),
-    "review": {"localaws.postgres", "rds_alembic.revisions"},
+    "review": {"localaws.errors", "localaws.postgres", "rds_alembic.revisions"},
 }
 # A function finds these in its zip or in the Lambda runtime.
 IN_EVERY_FUNCTION = {"aws_lambda_powertools", "boto3", "botocore", "psycopg2"}

@@ -1,32 +1,46 @@
-"""The frozen revisions in versions.lock, which must not be edited."""
+"""The frozen revisions in versions.lock, which must not be edited, and the files that they read."""
 
 from pathlib import Path
 
 import pytest
 
-from review.linting.frozen_revisions import FrozenRevisions, digest, sources_of
+from review.findings import Finding
+from review.recording import RevisionRecording
+from review.revision_scripts import RevisionScripts
+from review.rules.frozen_revisions import FrozenRevisions, digest
 from review.source import Source
-from tests.tools.lint_project import LintProject
+from tests.alembic_projects import AlembicProject
 
 UPGRADE = 'def upgrade():\n    op.execute("SELECT 1")'
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> LintProject:
-    """Return a project with a frozen revision and one that is not."""
-    project = LintProject(tmp_path)
+def project(tmp_path: Path) -> AlembicProject:
+    """Return a project with a frozen revision, which reads one.sql, and one that is not frozen."""
+    project = AlembicProject(tmp_path)
+    (tmp_path / "scripts/versions/one.sql").write_text("SELECT 1")
     project.write("one", UPGRADE)
-    add_to_lock(project)
+    freeze(project)
     project.write("two", UPGRADE)
     return project
 
 
-def add_to_lock(project: LintProject) -> list[str]:
-    scripts = project.read()
-    return FrozenRevisions.read(scripts).freeze(sources_of(scripts))
+def freeze(project: AlembicProject) -> list[str]:
+    scripts = RevisionScripts.read(project.ini)
+    files = {"one": (project.folder / "scripts/versions/one.sql",)}
+    recordings = [
+        RevisionRecording(script.revision, Path(script.path), "", files=files.get(script.revision, ()))
+        for script in scripts.revisions
+    ]
+    return FrozenRevisions.read(scripts).freeze(recordings)
 
 
-def lock_file(project: LintProject) -> Path:
+def violations(project: AlembicProject) -> list[Finding]:
+    scripts = RevisionScripts.read(project.ini)
+    return list(FrozenRevisions.read(scripts).violations(scripts))
+
+
+def lock_file(project: AlembicProject) -> Path:
     return project.folder / "scripts" / "versions.lock"
 
 
@@ -36,50 +50,55 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_a_revision_that_is_not_frozen_is_a_note_and_in_the_strict_lint_a_finding(project: LintProject) -> None:
-    verdict = project.lint()
-    assert verdict.findings == ()
-    assert [(note.rule, note.revision) for note in verdict.notes] == [("not-frozen", "two")]
-    verdict = project.lint(must_be_frozen=True)
-    assert [(finding.rule, finding.revision) for finding in verdict.findings] == [("not-frozen", "two")]
-    assert verdict.notes == ()
+def test_a_revision_that_is_not_in_the_file_is_not_frozen(project: AlembicProject) -> None:
+    sources = [Source(project.path(revision), revision) for revision in ("one", "two")]
+    unfrozen = FrozenRevisions.read(RevisionScripts.read(project.ini)).unfrozen(sources)
+    assert [(finding.rule, finding.revision) for finding in unfrozen] == [("not-frozen", "two")]
 
 
-def test_without_a_lock_file_no_revision_is_frozen(project: LintProject) -> None:
-    lock_file(project).unlink()
-    assert [note.revision for note in project.lint().notes] == ["one", "two"]
-
-
-def test_freezing_appends_lines_and_keeps_the_existing_lines(project: LintProject) -> None:
+def test_freezing_appends_lines_and_keeps_the_existing_lines(project: AlembicProject) -> None:
     before = lock_file(project).read_text()
-    assert add_to_lock(project) == ["two"]
+    assert freeze(project) == ["two"]
     after = lock_file(project).read_text()
     assert after.startswith(before)
     assert after.removeprefix(before).startswith("two ")
-    assert add_to_lock(project) == []
+    assert freeze(project) == []
     assert lock_file(project).read_text() == after
 
 
-def test_a_change_of_the_code_of_a_frozen_revision_is_a_finding(project: LintProject) -> None:
+def test_a_change_of_the_code_of_a_frozen_revision_is_a_finding(project: AlembicProject) -> None:
     edit(project.path("one"), "SELECT 1", "SELECT 2")
-    (finding,) = project.findings()
+    (finding,) = violations(project)
     assert (finding.rule, finding.path) == ("edited-history", project.path("one"))
     assert "new revision" in str(finding.advice)
 
 
-def test_another_parent_of_a_frozen_revision_is_a_finding(project: LintProject) -> None:
-    add_to_lock(project)
+@pytest.mark.parametrize("content", ["SELECT 2", None], ids=["changed", "removed"])
+def test_a_change_of_a_file_that_a_frozen_revision_reads_is_a_finding(
+    project: AlembicProject, content: str | None
+) -> None:
+    file = project.versions / "one.sql"
+    file.unlink()
+    if content:
+        file.write_text(content)
+    (finding,) = violations(project)
+    assert (finding.rule, finding.path, finding.revision) == ("edited-history", project.path("one"), "one")
+    assert "versions/one.sql" in finding.message
+
+
+def test_another_parent_of_a_frozen_revision_is_a_finding(project: AlembicProject) -> None:
+    freeze(project)
     project.write("zero", UPGRADE, down="one")
     edit(project.path("two"), 'down_revision = "one"', 'down_revision = "zero"')
-    assert project.rules() == ["edited-history"]
+    assert [finding.rule for finding in violations(project)] == ["edited-history"]
 
 
-def test_changed_comments_docstrings_and_layout_are_not_a_finding(project: LintProject) -> None:
+def test_changed_comments_docstrings_and_layout_are_not_a_finding(project: AlembicProject) -> None:
     path = project.path("one")
     edit(path, 'op.execute("SELECT 1")', "# it is right, since\n    op.execute(\n        'SELECT 1',\n    )")
     edit(path, "def upgrade():", 'def upgrade():\n    """Do it."""\n')
-    path.write_text(f'"""What it does."""\n\n{path.read_text()}')
-    assert project.rules() == []
+    path.write_text(f'"""The first revision."""\n\n{path.read_text()}')
+    assert violations(project) == []
 
 
 @pytest.mark.parametrize(
@@ -101,15 +120,16 @@ def test_a_digest_does_not_depend_on_the_version_of_python(tmp_path: Path) -> No
     assert digest(Source(path))[:12] == "d4abc75cff8e"
 
 
-def test_a_removed_frozen_revision_is_a_finding_at_its_line_in_the_lock_file(project: LintProject) -> None:
+def test_a_removed_frozen_revision_is_a_finding_at_its_lines_in_the_lock_file(project: AlembicProject) -> None:
     edit(project.path("two"), 'down_revision = "one"', "down_revision = None")
     project.path("one").unlink()
-    (finding,) = project.findings()
-    assert (finding.rule, finding.path, finding.line) == ("versions-lock", lock_file(project), 2)
+    assert [(finding.rule, finding.path, finding.line) for finding in violations(project)] == [
+        ("versions-lock", lock_file(project), 2), ("versions-lock", lock_file(project), 3),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", ["<<<<<<< HEAD", "two", "two abc", f"one {'0' * 64}"])
-def test_a_malformed_or_duplicate_line_of_the_lock_file_is_a_finding(project: LintProject, line: str) -> None:
+def test_a_malformed_or_duplicate_line_of_the_lock_file_is_a_finding(project: AlembicProject, line: str) -> None:
     lock_file(project).write_text(f"{lock_file(project).read_text()}{line}\n")
-    (finding,) = project.findings()
-    assert (finding.rule, finding.path, finding.line) == ("versions-lock", lock_file(project), 3)
+    (finding,) = violations(project)
+    assert (finding.rule, finding.path, finding.line) == ("versions-lock", lock_file(project), 4)

@@ -1,4 +1,4 @@
-"""The division of SQL into statements and words."""
+"""The division of SQL into statements."""
 
 import pytest
 
@@ -25,15 +25,3 @@ def test_statements_end_at_semicolons_outside_strings_comments_and_bodies(
 ) -> None:
     expected = statements if statements is not None else [sql.removesuffix("; SELECT 3"), "SELECT 3"]
     assert tokens.statements(sql) == expected
-
-
-def test_words_are_in_lower_case_and_strings_have_a_placeholder() -> None:
-    sql = "INSERT INTO \"T\" -- VALUES\nVALUES (N'on conflict', 1.5, U&'x', $$ a $$)"
-    string = tokens.STRING
-    assert tokens.words(sql) == [
-        "insert", "into", '"T"', "values", "(", string, ",", "1.5", ",", string, ",", string, ")",
-    ]  # fmt: skip
-
-
-def test_bodies_are_the_dollar_quoted_strings() -> None:
-    assert tokens.bodies("DO $a$ one $a$; SELECT $$two$$, '$$no$$'") == [" one ", "two"]
