@@ -20,13 +20,17 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - likewise
 from psycopg2.sql import SQL, Identifier
 
 from migrator.errors import RolesError
-from migrator.memberships import rights_of, run
+from migrator.memberships import missing_rights, rights_of, run, with_rights_of
 from rds_iam.backoff import Backoff
 from rds_iam.deadline import Deadline
 
 # Other sessions wait for this time at most behind a change of the owner that waits for a table in use.
 LOCK_TIMEOUT_MILLISECONDS = 500
 _SHOWN = 5
+_SETTINGS = (
+    "SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL synchronous_commit TO off;"
+    f" SET LOCAL lock_timeout TO {LOCK_TIMEOUT_MILLISECONDS}"
+)
 # The types of pg_identify_object that have an owner, and the word for each in ALTER ... OWNER TO. `type` includes
 # domains.
 _KEYWORDS = {
@@ -117,8 +121,11 @@ def hand_over(connection: Connection, owners: Sequence[str], new: str, deadline:
     """
     count, backoff = 0, Backoff(first=0.5, longest=5.0)
     _grant_schemas(connection, owners, new)
+    missing = {owner: _missing_rights(connection, owner, new) for owner in owners}
     while objects := _list(connection, owners):
-        blocked = [item for item in objects if not _try_to_hand_over(connection, item, new, deadline)]
+        blocked = [
+            item for item in objects if not _try_to_hand_over(connection, item, new, missing[item.owner], deadline)
+        ]
         count += len(objects) - len(blocked)
         if blocked and not backoff.pause(deadline):
             raise RolesError(_blocked(connection, blocked, new, count))
@@ -134,22 +141,29 @@ def _list(connection: Connection, owners: Sequence[str]) -> list[OwnedObject]:
 
 def _begin(cursor: Cursor) -> None:
     """Set the search path, the time limit of locks, and a commit that does not wait, as the next one does."""
-    cursor.execute(
-        "SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL synchronous_commit TO off;"
-        f" SET LOCAL lock_timeout TO {LOCK_TIMEOUT_MILLISECONDS}"
-    )
+    cursor.execute(_SETTINGS)
 
 
-def _try_to_hand_over(connection: Connection, item: OwnedObject, new: str, deadline: Deadline) -> bool:
+def _missing_rights(connection: Connection, owner: str, new: str) -> list[str]:
+    """Return the roles that the master user must join for each object. Raises RolesError if it may not."""
+    with connection, connection.cursor() as cursor:
+        _begin(cursor)
+        missing = missing_rights(cursor, owner, new)
+        with rights_of(cursor, *missing):
+            pass
+        return missing
+
+
+def _try_to_hand_over(
+    connection: Connection, item: OwnedObject, new: str, missing: Sequence[str], deadline: Deadline
+) -> bool:
     """Return False if the object is in use. Raises RolesError for any other reason."""
     if not deadline.seconds_left:
         return False
     statement = SQL(f"ALTER {_KEYWORDS[item.type]} {item.identity} OWNER TO {{}}").format(Identifier(new))
     try:
         with connection, connection.cursor() as cursor:
-            _begin(cursor)
-            with rights_of(cursor, item.owner, new):
-                cursor.execute(statement)
+            cursor.execute(SQL(_SETTINGS + "; ") + with_rights_of(cursor, statement, missing))
     except (errors.LockNotAvailable, errors.DeadlockDetected):
         return False
     except (errors.UndefinedObject, errors.UndefinedTable, errors.UndefinedFunction, errors.InvalidSchemaName):

@@ -4,12 +4,12 @@ Since PostgreSQL 16 a role needs ADMIN OPTION to grant a membership, and each me
 https://www.postgresql.org/docs/16/release-16.html#RELEASE-16-PRIVILEGES
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from psycopg2 import errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class in lower case
-from psycopg2.sql import SQL, Composable, Identifier
+from psycopg2.sql import SQL, Composable, Composed, Identifier
 
 from migrator.errors import RolesError
 
@@ -39,12 +39,26 @@ def rights_of(cursor: Cursor, *roles: str) -> Iterator[None]:
 
     No other session sees the memberships. Raises RolesError if the master user may not grant one to itself.
     """
-    missing = [role for role in dict.fromkeys(roles) if not _has_rights(cursor, role)]
+    missing = missing_rights(cursor, *roles)
     for role in missing:
         _join(cursor, role)
     yield
     for role in missing:
         run(cursor, "REVOKE {} FROM CURRENT_USER", role)
+
+
+def missing_rights(cursor: Cursor, *roles: str) -> list[str]:
+    """Return those of the roles whose rights the master user does not have."""
+    return [role for role in dict.fromkeys(roles) if not _has_rights(cursor, role)]
+
+
+def with_rights_of(cursor: Cursor, statement: Composed, roles: Sequence[str]) -> Composed:
+    """Return a statement between those that `rights_of` executes, for one round trip."""
+    options = membership_options(cursor, "INHERIT TRUE, SET TRUE")
+    names = [Identifier(role) for role in roles]
+    grants = [SQL("GRANT {} TO CURRENT_USER" + options).format(name) for name in names]
+    revokes = [SQL("REVOKE {} FROM CURRENT_USER").format(name) for name in names]
+    return SQL("; ").join([*grants, statement, *revokes])
 
 
 def _has_rights(cursor: Cursor, role: str) -> bool:
