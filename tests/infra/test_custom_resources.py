@@ -24,6 +24,11 @@ def test_the_role_setup_gets_the_roles_and_the_identity_of_the_database(dev: Syn
         "Reader": "reader",
         "ReaderReadsAll": "true",
         "RevokePublic": "true",
+        "HandOverFrom": [],
+        "HandBackTo": "",
+        "Extensions": [],
+        "Baseline": "",
+        "BaselineDatabase": "",
         "Database": identity,
         "Rerun": "",
     }
@@ -38,7 +43,10 @@ def test_the_upgrade_gets_the_revisions_of_the_project_and_the_identity_of_the_d
         "MigrationsDigest": project.migrations_digest,
         "Revisions": list(project.revisions),
         "Database": dev.properties("Custom::DatabaseRoles")["Database"],
+        "EnvironmentDigest": "",
         "Baseline": "",
+        "BaselineDatabase": "",
+        "AcceptDifferences": "",
         "AllowAhead": "",
         "Rerun": "",
     }
