@@ -48,14 +48,14 @@ def reject_views(table: Name, column: Column, change: str) -> None:
 
 def _replaced(plan: Plan, old: Table, new: Table) -> set[str]:
     """Return the columns that must be dropped and added: a computed column whose expression or source changes."""
-    kept = [(old.columns[name], column) for name, column in new.columns.items() if name in old.columns]
+    pairs = [(old.columns[name], column) for name, column in new.columns.items() if name in old.columns]
     retyped = {
-        after.name for before, after in kept if before.type != after.type or (new.name, after.name) in plan.retyped
+        after.name for before, after in pairs if before.type != after.type or (new.name, after.name) in plan.retyped
     }
     gone = old.columns.keys() - new.columns.keys()
     return {
         after.name
-        for before, after in kept
+        for before, after in pairs
         if (before.generated or after.generated)
         and (
             before.generated != after.generated
