@@ -43,6 +43,15 @@ def _compare(context: Any, operations: Any) -> Any:
     return PriorityDispatchResult.STOP
 
 
+def _compare_other_database(context: Any, operations: Any) -> Any:
+    from alembic.util import PriorityDispatchResult  # noqa: PLC0415 - new in Alembic 1.18
+
+    from rds_alembic.autogenerate.compare import compare_with_alembic  # noqa: PLC0415 - not needed to run revisions
+
+    compare_with_alembic(context, operations)
+    return PriorityDispatchResult.STOP
+
+
 def _reject(_context: Any, _revision: Any, _directives: Any) -> None:
     raise CommandError(
         f"alembic must be 1.18 or newer for autogenerate (got {alembic.__version__}): update alembic on this machine"
@@ -54,7 +63,9 @@ def _options() -> dict[str, Any]:
         from alembic.runtime.plugins import Plugin  # noqa: PLC0415 - new in Alembic 1.18
     except ModuleNotFoundError:
         return {"process_revision_directives": _reject}
-    Plugin(_PLUGIN).add_autogenerate_comparator(_compare, "autogenerate", qualifier="postgresql")
+    plugin = Plugin(_PLUGIN)
+    plugin.add_autogenerate_comparator(_compare, "autogenerate", qualifier="postgresql")
+    plugin.add_autogenerate_comparator(_compare_other_database, "autogenerate")
     return {
         "autogenerate_plugins": [_PLUGIN],
         "render_item": _render_item,

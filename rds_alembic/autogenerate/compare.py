@@ -19,6 +19,15 @@ from rds_alembic.autogenerate.scope import Scope
 from rds_alembic.autogenerate.scratch import scratch_schemas
 
 _MIGRATION_LOG_SCHEMA = "alembic_history"
+# The schemas of the metadata that exist, and those of the role that have tables.
+_SCHEMAS = sa.text("""
+    SELECT nspname FROM pg_namespace n WHERE nspname = ANY(:schemas)
+    OR nspowner = current_user::regrole AND nspname NOT LIKE 'pg!_%' ESCAPE '!' AND nspname <> :history
+    AND nspname <> current_schema()
+    AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p'))
+    AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e')
+    ORDER BY nspname""")
 
 
 class Changes(ops.OpContainer):
@@ -42,7 +51,8 @@ def compare(context: AutogenContext, operations: ops.UpgradeOps) -> None:
     if connection is None or context.metadata is None:
         raise CommandError("target_metadata must be a MetaData (got None): set it in context.configure()")
     if connection.scalar(sa.text("SHOW transaction_read_only")) == "on":
-        _compare_read_only(context, operations)
+        messaging.msg("The transaction is read-only: compared by the rules of Alembic, which miss some differences.")
+        compare_with_alembic(context, operations)
         return
     comparison = _Comparison(context, connection)
     changes, notes = comparison.run()
@@ -54,12 +64,11 @@ def compare(context: AutogenContext, operations: ops.UpgradeOps) -> None:
     context.comparators.dispatch("schema", qualifier="postgresql")(context, operations, {None})
 
 
-def _compare_read_only(context: AutogenContext, operations: ops.UpgradeOps) -> None:
-    """Let Alembic compare: it creates nothing, and detects less."""
-    messaging.msg("The transaction is read-only: compared by the rules of Alembic, which miss some differences.")
+def compare_with_alembic(context: AutogenContext, operations: ops.UpgradeOps) -> None:
+    """Let Alembic compare, on another database or without writing."""
     context.comparators = PriorityDispatcher()
     Plugin.populate_autogenerate_priority_dispatch(context.comparators, ["alembic.autogenerate.*"])
-    context.comparators.dispatch("autogenerate", qualifier="postgresql")(context, operations)
+    context.comparators.dispatch("autogenerate", qualifier=context.dialect.name)(context, operations)
 
 
 @dataclass(frozen=True)
@@ -74,37 +83,41 @@ class _Comparison:
         text = MetadataText(self.connection.dialect, default_schema)
         tables = {text.name(table): table for part in metadata for table in part.tables.values()}
         schemas = _schemas(metadata, default_schema)
-        existing = self._existing_schemas(schemas)
+        notes: list[str] = []
+        existing = self._existing_schemas(schemas, notes)
         names = {default_schema: None} | {schema: schema for schema in existing}
         old = Reader(self.connection, names, version).read()
         with scratch_schemas(self.connection, schemas, version) as scratch:
             for part in metadata:
                 scratch.create_tables(part, list(part.tables.values()))
             new = text.add_to(scratch.read(), tables.values())
-            return self._plan(old, new, tables)
+            return self._plan(old, new, tables, notes)
 
-    def _plan(self, old: Catalog, new: Catalog, tables: dict[Name, sa.Table]) -> tuple[Changes, list[str]]:
+    def _plan(
+        self, old: Catalog, new: Catalog, tables: dict[Name, sa.Table], notes: list[str]
+    ) -> tuple[Changes, list[str]]:
         scope = Scope(self.context, tables, self._version_table(), self._role())
-        old, new, notes = scope.restrict(old, new)
+        old, new, left = scope.restrict(old, new)
         conversions = Conversions(self.connection)
         upgrade = plan_changes(old, new, conversions)
-        return Changes(upgrade.operations, _downgrade(old, new, conversions)), [*notes, *upgrade.notes]
+        return Changes(upgrade.operations, _downgrade(old, new, conversions)), [*notes, *left, *upgrade.notes]
 
-    def _existing_schemas(self, schemas: Sequence[str]) -> list[str]:
+    def _existing_schemas(self, schemas: Sequence[str], notes: list[str]) -> list[str]:
         """Return the schemas to read: those of the metadata and, with `include_schemas`, those of the role."""
-        query = sa.text("""
-            SELECT nspname FROM pg_namespace n WHERE nspname = ANY(:schemas)
-            OR :all AND nspowner = current_user::regrole AND nspname NOT LIKE 'pg!_%' ESCAPE '!' AND nspname <> :history
-            AND nspname <> current_schema() AND NOT EXISTS (SELECT FROM pg_depend d
-                WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e')
-        """)
-        parameters = {
-            "schemas": list(schemas),
-            "all": bool(self.context.opts.get("include_schemas")),
-            "history": _MIGRATION_LOG_SCHEMA,
-        }
-        names = self.connection.scalars(query, parameters)
-        return [name for name in names if self.context.run_name_filters(name, "schema", {})]
+        names = [
+            name
+            for name in self.connection.scalars(_SCHEMAS, {"schemas": list(schemas), "history": _MIGRATION_LOG_SCHEMA})
+            if self.context.run_name_filters(name, "schema", {})
+        ]
+        if self.context.opts.get("include_schemas"):
+            return names
+        notes += [
+            f"schema {name} has tables and is not in the metadata: it is left alone. include_schemas=True in"
+            " context.configure() compares it"
+            for name in names
+            if name not in schemas
+        ]
+        return [name for name in names if name in schemas]
 
     def _version_table(self) -> Name:
         migration = self.context.migration_context

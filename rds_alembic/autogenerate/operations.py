@@ -19,7 +19,7 @@ from rds_alembic.autogenerate.catalog import (
     Table,
 )
 from rds_alembic.autogenerate.column_types import RawType, sqlalchemy_type
-from rds_alembic.autogenerate.rendering import CreatePrimaryKeyOp, DropConstraintOp
+from rds_alembic.autogenerate.rendering import CreateCheckConstraintOp, CreatePrimaryKeyOp, DropConstraintOp
 from rds_alembic.autogenerate.sequence_options import identity_of
 from rds_alembic.autogenerate.sql_text import RevisionText, escape, qualified, quote
 
@@ -155,7 +155,7 @@ def create_constraint(table: Name, constraint: Constraint) -> ops.MigrateOperati
             return CreatePrimaryKeyOp(constraint_name, name, list(constraint.columns), schema=schema)
         case "c":
             text: Any = RevisionText(escape(constraint.text))
-            return ops.CreateCheckConstraintOp(constraint_name, name, text, schema=schema, **options)
+            return CreateCheckConstraintOp(constraint_name, name, text, schema=schema, **options)
         case "u":
             columns = list(constraint.columns)
             return ops.CreateUniqueConstraintOp(constraint_name, name, columns, schema=schema, **constraint.actions)

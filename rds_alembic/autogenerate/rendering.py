@@ -24,6 +24,10 @@ class CreatePrimaryKeyOp(ops.CreatePrimaryKeyOp):
     """Alembic's operation, which Alembic does not render."""
 
 
+class CreateCheckConstraintOp(ops.CreateCheckConstraintOp):
+    """Alembic's operation, which Alembic renders since 1.19."""
+
+
 class DropConstraintOp(ops.DropConstraintOp):
     """Alembic's operation, without the constraint that Alembic needs for the reverse operation."""
 
@@ -34,6 +38,15 @@ class DropConstraintOp(ops.DropConstraintOp):
 
 class NoWayBack(ops.ExecuteSQLOp):
     """The downgrade of a change that cannot be undone: rendered as `raise NotImplementedError` with the reason."""
+
+
+@renderers.dispatch_for(CreateCheckConstraintOp)
+def _render_check(context: AutogenContext, operation: CreateCheckConstraintOp) -> str:
+    prefix = context.opts["alembic_module_prefix"] or ""
+    options = {"schema": operation.schema} if operation.schema else {}
+    keywords = "".join(f", {name}={value!r}" for name, value in (options | operation.kw).items())
+    name = f"{prefix}f({str(operation.constraint_name)!r})"
+    return f"{prefix}create_check_constraint({name}, {operation.table_name!r}, {str(operation.condition)!r}{keywords})"
 
 
 @renderers.dispatch_for(NoWayBack)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 
 from rds_alembic.autogenerate.catalog import Catalog, Domain, EnumType, Name, Table
-from rds_alembic.autogenerate.column_types import sqlalchemy_type
+from rds_alembic.autogenerate.reflected_tables import as_sqlalchemy
 from rds_alembic.autogenerate.sql_text import qualified
 
 type _Kind = Literal["index", "unique_constraint", "foreign_key_constraint", "check_constraint", "column"]
@@ -75,9 +75,24 @@ class Scope:
                 },
                 sequences={name: item for name, item in old.sequences.items() if name in new.sequences},
             ),
-            replace(new, tables=kept_new),
+            self._without_excluded(new, kept_new, excluded),
             notes,
         )
+
+    def _without_excluded(self, new: Catalog, tables: dict[Name, Table], excluded: set[Name]) -> Catalog:
+        """Return the metadata's catalog without excluded schemas, and without types that only excluded tables use."""
+        schemas = {schema for schema in {None, *new.schemas} if self.context.run_name_filters(schema, "schema", {})}
+        enums = {
+            name: item
+            for name, item in new.enums.items()
+            if name[0] in schemas and not (item.used_by and item.used_by <= excluded)
+        }
+        domains = {
+            name: item
+            for name, item in new.domains.items()
+            if name[0] in schemas and not (item.used_by and item.used_by <= excluded)
+        }
+        return replace(new, schemas=new.schemas & schemas, tables=tables, enums=enums, domains=domains)
 
     def _may_drop(self, item: EnumType | Domain, tables: Mapping[Name, Table]) -> bool:
         """Return True for a type that only compared tables use."""
@@ -150,30 +165,6 @@ def _is_emptied(schema: str, catalog: Catalog, dropped: Mapping[Name, Table]) ->
     """Return True if a schema has tables, and nothing but tables that are dropped and types."""
     tables = {name for name in catalog.tables if name[0] == schema}
     return bool(tables) and tables <= dropped.keys() and all(name[0] != schema for name in catalog.other_relations)
-
-
-def as_sqlalchemy(table: Table, catalog: Catalog) -> sa.Table:
-    """Return a table for the user's filters, with its columns, indexes and constraints."""
-    schema, name = table.name
-    columns = [
-        sa.Column(
-            column.name, sqlalchemy_type(column.type, catalog.enums), nullable=column.nullable, comment=column.comment
-        )
-        for column in table.columns.values()
-    ]
-    result = sa.Table(name, sa.MetaData(), *columns, schema=schema, comment=table.comment)
-    for index in table.indexes.values():
-        sa.Index(index.name, *(result.c[column] for column in index.columns), unique=index.unique)
-    for constraint in table.constraints.values():
-        if constraint.kind == "u":
-            result.append_constraint(sa.UniqueConstraint(*constraint.columns, name=constraint.name))
-        elif constraint.kind == "c":
-            result.append_constraint(sa.CheckConstraint(sa.text(constraint.text), name=constraint.name))
-        elif constraint.kind == "f" and constraint.referred is not None:
-            target = ".".join(part for part in constraint.referred if part)
-            referred = [f"{target}.{column}" for column in constraint.referred_columns]
-            result.append_constraint(sa.ForeignKeyConstraint(constraint.columns, referred, name=constraint.name))
-    return result
 
 
 def _columns(table: sa.Table) -> dict[str, Any]:

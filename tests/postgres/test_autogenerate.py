@@ -216,3 +216,17 @@ def test_a_concurrent_index_in_the_metadata_keeps_its_option(history: History) -
     index = sa.Index("ix", built.c.id, postgresql_concurrently=True)
     history.generate(metadata)
     assert index.dialect_options["postgresql"]["concurrently"] is True
+
+
+def test_a_view_that_reads_a_changed_column_is_named_before_anything_is_written(history: History) -> None:
+    before, after = retyped(sa.Integer, sa.Text)
+    create(history, before)
+    execute(history, "CREATE VIEW readers AS SELECT c FROM t")
+    for changed in (after, table(), table(name="other")):
+        with pytest.raises(CommandError, match=r"column t\.c must not be read by a view .* \(got readers\)"):
+            history.generate(model(changed))
+
+
+def test_a_schema_that_leaves_the_metadata_is_named(history: History) -> None:
+    create(history, both(PLAIN, table(name="log", schema="audit")))
+    assert "Not in the revision: schema audit has tables and is not in the metadata" in history.check(model(PLAIN))

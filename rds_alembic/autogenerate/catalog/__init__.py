@@ -93,6 +93,8 @@ class Column:
     text: str | None = field(compare=False, default=None)
     sources: tuple[str, ...] = field(compare=False, default=())
     """The columns that the expression reads."""
+    views: tuple[str, ...] = field(compare=False, default=())
+    """The views that read the column, for messages."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,10 @@ def columns() -> sa.TextClause:
              JOIN pg_attribute sa ON sa.attrelid = g.refobjid AND sa.attnum = g.refobjsubid AND sa.attnum <> a.attnum
              WHERE a.attgenerated <> '' AND g.refclassid = 'pg_class'::regclass AND g.refobjid = a.attrelid
              AND (g.classid, g.objid, g.objsubid) IN (('pg_attrdef'::regclass, d.oid, 0),
-                                                      ('pg_class'::regclass, a.attrelid, a.attnum))) AS sources
+                                                      ('pg_class'::regclass, a.attrelid, a.attnum))) AS sources,
+            (SELECT array_agg(DISTINCT w.ev_class::regclass::text) FROM pg_depend v JOIN pg_rewrite w ON w.oid = v.objid
+             WHERE v.classid = 'pg_rewrite'::regclass AND v.refclassid = 'pg_class'::regclass
+             AND v.refobjid = a.attrelid AND v.refobjsubid = a.attnum AND w.ev_class <> a.attrelid) AS views
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         JOIN pg_type t ON t.oid = a.atttypid

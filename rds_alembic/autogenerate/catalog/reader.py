@@ -17,14 +17,13 @@ from rds_alembic.autogenerate.catalog import (
     Identity,
     Index,
     Name,
-    SequenceOptions,
     Serial,
     Table,
     queries,
 )
+from rds_alembic.autogenerate.catalog.rows import constraint_actions, sequence_options
 from rds_alembic.autogenerate.catalog.sql_source import index_elements, restore_in
 
-_ACTIONS = {"r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _RELATION_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table"}
 
 
@@ -56,7 +55,9 @@ class Reader:
             tables={table.name: table for table in tables},
             enums={enum.name: enum for enum in map(self._enum, self._rows(queries.enums()))},
             domains={domain.name: domain for domain in map(self._domain, self._rows(queries.domains()))},
-            sequences={self._name(row.nspname, row.relname): _sequence(row) for row in self._rows(queries.sequences())},
+            sequences={
+                self._name(row.nspname, row.relname): sequence_options(row) for row in self._rows(queries.sequences())
+            },
             other_relations=self._other_relations(relations),
         )
 
@@ -129,11 +130,12 @@ class Reader:
             nullable=not row.attnotnull,
             default=default,
             generated=row.attgenerated,
-            identity=Identity(row.attidentity == "a", _sequence(row)) if row.attidentity else None,
-            serial=Serial(_sequence(row), self._name(row.seq_schema, row.seq_name)) if is_serial else None,
+            identity=Identity(row.attidentity == "a", sequence_options(row)) if row.attidentity else None,
+            serial=Serial(sequence_options(row), self._name(row.seq_schema, row.seq_name)) if is_serial else None,
             comment=row.comment,
             text=None if is_serial else self._source(row.text),
             sources=tuple(row.sources or ()),
+            views=tuple(row.views or ()),
         )
 
     def _constraint(self, row: Any) -> Constraint:
@@ -149,7 +151,7 @@ class Reader:
             referred=self._name(row.referred_schema, row.referred_table) if row.referred_table else None,
             referred_columns=tuple(row.referred_columns or ()),
             key=row.key if row.contype == "f" else None,
-            actions=_actions(row),
+            actions=constraint_actions(row),
         )
 
     def _index(self, row: Any) -> Index:
@@ -192,21 +194,3 @@ class Reader:
 
     def _used_by(self, row: Any) -> frozenset[Name]:
         return frozenset(self._name(schema, name) for schema, name in row.used_by or ())
-
-
-def _sequence(row: Any) -> SequenceOptions:
-    return SequenceOptions(
-        row.seq_type, row.seqstart, row.seqincrement, row.seqmin, row.seqmax, row.seqcache, row.seqcycle
-    )
-
-
-def _actions(row: Any) -> dict[str, Any]:
-    actions: dict[str, Any] = {}
-    if row.contype == "f":
-        columns = f" ({', '.join(row.set_columns)})" if row.set_columns else ""
-        actions["onupdate"] = _ACTIONS.get(row.confupdtype)
-        actions["ondelete"] = row.confdeltype in _ACTIONS and _ACTIONS[row.confdeltype] + columns
-        actions["match"] = "FULL" if row.confmatchtype == "f" else None
-    actions["deferrable"] = row.condeferrable or None
-    actions["initially"] = "DEFERRED" if row.condeferred else None
-    return {name: value for name, value in actions.items() if value}

@@ -24,6 +24,7 @@ def plan_columns(plan: Plan, old: Table, new: Table) -> None:
     plan.replaced |= {(new.name, name) for name in replaced}
     for name, column in old.columns.items():
         if name not in new.columns or name in replaced:
+            reject_views(new.name, column, "is dropped")
             phase = Phase.DROP_GENERATED_COLUMNS if column.generated else Phase.DROP_COLUMNS
             plan.add(phase, drop_column(new.name, column, plan.old))
     for name, column in new.columns.items():
@@ -34,16 +35,27 @@ def plan_columns(plan: Plan, old: Table, new: Table) -> None:
             _ColumnChange(plan, new.name, old.columns[name], column).add()
 
 
+def reject_views(table: Name, column: Column, change: str) -> None:
+    """Raise CommandError if views read a column: PostgreSQL rejects the change, and the metadata has no views."""
+    if column.views:
+        views = ", ".join(column.views)
+        raise CommandError(
+            f"column {qualified(table)}.{column.name} must not be read by a view while it {change} (got {views}):"
+            " drop the view in a revision of your own before, with op.execute('DROP VIEW …'), and create it again in"
+            " one after"
+        )
+
+
 def _replaced(plan: Plan, old: Table, new: Table) -> set[str]:
     """Return the columns that must be dropped and added: a computed column whose expression or source changes."""
-    kept = [(old.columns[name], column) for name, column in new.columns.items() if name in old.columns]
+    pairs = [(old.columns[name], column) for name, column in new.columns.items() if name in old.columns]
     retyped = {
-        after.name for before, after in kept if before.type != after.type or (new.name, after.name) in plan.retyped
+        after.name for before, after in pairs if before.type != after.type or (new.name, after.name) in plan.retyped
     }
     gone = old.columns.keys() - new.columns.keys()
     return {
         after.name
-        for before, after in kept
+        for before, after in pairs
         if (before.generated or after.generated)
         and (
             before.generated != after.generated
@@ -149,6 +161,7 @@ class _ColumnChange:
         return using
 
     def _retype(self, using: str) -> None:
+        reject_views(self._table, self._old, "changes its type")
         options = {"postgresql_using": using} if using else {}
         type_ = sqlalchemy_type(self._new.type, self._plan.new.enums)
         self._plan.add(Phase.ALTER_COLUMNS, self._operation(modify_type=type_, **options))

@@ -73,7 +73,7 @@ def _plan_constraints(plan: Plan, old: Table, new: Table) -> set[tuple[Name, str
 
 
 def _plan_foreign_keys(plan: Plan, old: Table, new: Table, dropped_keys: set[tuple[Name, str]]) -> None:
-    kept = set()
+    unchanged = set()
     for constraint in _foreign_keys(old):
         after = new.constraints.get(constraint.name)
         key = (constraint.referred or (None, ""), constraint.key or "")
@@ -83,12 +83,12 @@ def _plan_foreign_keys(plan: Plan, old: Table, new: Table, dropped_keys: set[tup
             and key not in dropped_keys
             and not _is_in_the_way(plan, new.name, constraint)
         ):
-            kept.add(constraint.name)
+            unchanged.add(constraint.name)
             plan.add(Phase.COMMENTS, *_kept_constraint(new.name, constraint, after))
         else:
             plan.add(Phase.DROP_FOREIGN_KEYS, drop_constraint(new.name, constraint))
     for constraint in _foreign_keys(new):
-        if constraint.name not in kept:
+        if constraint.name not in unchanged:
             plan.add(Phase.CREATE_FOREIGN_KEYS, create_constraint(new.name, constraint))
             plan.add(Phase.COMMENTS, *constraint_comment(new.name, constraint))
 

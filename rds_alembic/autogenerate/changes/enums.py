@@ -34,8 +34,8 @@ def plan_enums(plan: Plan) -> None:
 
 def is_extended(old: EnumType, new: EnumType) -> bool:
     """Return True if the type only gets more values."""
-    kept = tuple(label for label in new.labels if label in old.labels)
-    return kept == old.labels and new.labels != old.labels
+    remaining = tuple(label for label in new.labels if label in old.labels)
+    return remaining == old.labels and new.labels != old.labels
 
 
 def _create(enum: EnumType) -> str:

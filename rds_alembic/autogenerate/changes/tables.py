@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from alembic.operations import ops
 
 from rds_alembic.autogenerate.catalog import Constraint, Name, Table
-from rds_alembic.autogenerate.changes.columns import plan_columns
+from rds_alembic.autogenerate.changes.columns import plan_columns, reject_views
 from rds_alembic.autogenerate.changes.plan import Phase, Plan
 from rds_alembic.autogenerate.operations import (
     create_constraint,
@@ -69,9 +69,6 @@ def _create(plan: Plan, table: Table, finished: set[Name]) -> None:
     for index in table.indexes.values():
         plan.add(Phase.CREATE_INDEXES, create_index(table.name, index))
         plan.add(Phase.COMMENTS, *index_comment(table.name, index.name, index.comment))
-    for column in table.columns.values():
-        if column.serial is not None and column.serial.sequence[1] == "":
-            plan.notes.append(f"{qualified(table.name)}.{column.name} has no sequence")
 
 
 def _fits(plan: Plan, table: Table, constraint: Constraint, finished: set[Name]) -> bool:
@@ -92,6 +89,8 @@ def _drop(plan: Plan, table: Table, dropped: Iterable[Name], finished: set[Name]
         for constraint in plan.old.tables[other].constraints.values():
             if constraint.referred == table.name:
                 plan.add(Phase.DROP_FOREIGN_KEYS, drop_constraint(other, constraint))
+    for column in table.columns.values():
+        reject_views(table.name, column, "is dropped")
     plan.add(Phase.DROP_TABLES, drop_table(table, plan.old))
 
 
