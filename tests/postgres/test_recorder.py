@@ -316,10 +316,12 @@ def test_the_files_that_a_revision_reads_are_recorded(project: ReviewProject) ->
         ROWS = Path(__file__).parents[2].joinpath("rows.csv").read_text()
 
         def upgrade():
-            op.execute(Path(__file__).with_suffix(".sql").read_text())
+            op.execute(Path(__file__).with_name("r1.sql").read_text())
         """,
     )
     project.add("r2", "SELECT 1")
+    project.path("r1").rename(project.versions / "v1.0.0.a.py")
+    project.read()  # from now on, Python opens the byte code
     first, second = project.record()
     assert first.files == tuple(sorted([project.folder / "rows.csv", project.versions / "r1.sql"]))
     assert second.files == ()
