@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
 
 from review.lock_modes import LockMode
-from review.recording import Relation, RelationLock
+from review.recording import Relation, RelationLock, strictest
 
 FIRST_OID = 16384
 """Objects of the users of a database have this oid or a higher one: access/transam.h of PostgreSQL."""
@@ -132,8 +132,7 @@ def read_locks(session: Session, pid: int) -> dict[int, LockMode]:
 
 def named(locks: Mapping[int, LockMode], relations: Mapping[int, StoredRelation]) -> tuple[RelationLock, ...]:
     """Return the locks on the given relations, the strictest first."""
-    named_locks = [RelationLock(relations[oid].relation, mode) for oid, mode in locks.items() if oid in relations]
-    return tuple(sorted(named_locks, key=lambda lock: lock.strictest_first))
+    return strictest(RelationLock(relations[oid].relation, mode) for oid, mode in locks.items() if oid in relations)
 
 
 def read_state(session: Session) -> State:

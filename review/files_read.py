@@ -6,9 +6,9 @@ https://docs.python.org/3/library/audit_events.html
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import source_from_cache
 from pathlib import Path
 
+_TAG = f".{sys.implementation.cache_tag}"
 _CODE = {".py", ".pyc", ".so"}
 
 
@@ -26,7 +26,8 @@ class _Files:
             return
         path = arguments[0]
         if path.endswith(".pyc"):
-            self.code = source_from_cache(path)
+            cached = Path(path)  # importlib.util.source_from_cache rejects names with more dots
+            self.code = str(cached.parent.parent / f"{cached.name.partition(_TAG)[0]}.py")
         elif path.endswith(".py"):
             self.code = path
         elif isinstance(arguments[1], str | None) and not set(arguments[1] or "") & set("wax+"):

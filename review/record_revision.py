@@ -12,8 +12,8 @@ from psycopg2.extensions import connection as Session  # noqa: N812 - psycopg2 s
 
 from review import files_read
 from review.database import Database
-from review.errors import ReviewError
-from review.recorder import Interruption, Recorder
+from review.errors import Interruption, ReviewError
+from review.recorder import Recorder
 from review.recording import Failure, RevisionRecording
 from review.run import RevisionRunner
 from review.source import Source

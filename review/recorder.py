@@ -1,17 +1,16 @@
 """The recorder: it runs every statement of a revision, and observes the server before and after.
 
-A cursor of psycopg2 passes the statements, including those that bypass SQLAlchemy. The recorder does not change what a
-revision does. Two differences remain: several statements of one call are sent one after the other, in one transaction
-as before, and a statement in autocommit is sent between BEGIN and COMMIT, if PostgreSQL allows that.
+The recorder does not change what a revision does. Two differences remain: several statements of one call are sent one
+after the other, in one transaction as before, and a statement in autocommit is sent between BEGIN and COMMIT, if
+PostgreSQL allows that.
 """
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import psycopg2
 from psycopg2.extensions import STATUS_BEGIN, TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
@@ -20,13 +19,13 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from review import catalog, tokens
 from review.changes import QUERIES, cause_of
+from review.cursor import RecordingCursor, Send
+from review.errors import Interruption, RollbackError
 from review.lock_modes import LockMode
 from review.observation import work_between
-from review.recording import Relation, RelationLock, RevisionRecording, Statement
+from review.recording import RevisionRecording, Statement, strictest
 from review.source import Source
 from review.waiting import Connect, observe_waits
-
-type Send = Callable[[str], object]
 
 # SQLSTATEs of statements that PostgreSQL does not run in a transaction: CREATE INDEX CONCURRENTLY, a DO block that
 # commits. https://www.postgresql.org/docs/17/errcodes-appendix.html
@@ -35,14 +34,6 @@ _INSIDE_ONLY = {"SAVEPOINT", "RELEASE", "LOCK TABLE", "DECLARE CURSOR"}
 _TRANSACTION = "SELECT pg_current_xact_id_if_assigned()::text"
 _ABORTED = "SELECT 1 FROM unnest(%s::text[]) AS id WHERE pg_xact_status(id::xid8) = 'aborted'"
 _WITHOUT_LOCK_TIMEOUT = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', '0', false)"
-
-
-class Interruption(BaseException):
-    """The end of a revision after a statement outside a transaction, as by the end of the function."""
-
-
-class RollbackError(Exception):
-    """The revision rolled back its own work. The migrator fails such a revision."""
 
 
 class Recorder:
@@ -66,7 +57,7 @@ class Recorder:
     @contextmanager
     def recording_of(self, session: Session) -> Iterator[None]:
         """Record the statements of a session while the block runs. Raises RollbackError."""
-        session.cursor_factory = partial(_RecordingCursor, self)
+        session.cursor_factory = partial(RecordingCursor, self)
         try:
             yield
         finally:
@@ -119,12 +110,12 @@ class Recorder:
             del self._statements[number:]
             self._waiting(cursor, sql, send)
             return
-        tag = self._statements[-1].tag
-        if tag in _INSIDE_ONLY:
+        is_open = session.info.transaction_status != TRANSACTION_STATUS_IDLE
+        if self._statements[-1].tag in _INSIDE_ONLY:
             _execute(session, "ROLLBACK")
             del self._statements[number:]
             self._send(cursor, sql, send, in_transaction=False)  # fails, as without the recorder
-        if session.info.transaction_status != TRANSACTION_STATUS_IDLE and tag not in {"BEGIN", "START TRANSACTION"}:
+        elif is_open and self._statements[-1].tag not in {"BEGIN", "START TRANSACTION"}:
             _execute(session, "COMMIT")
 
     def _waiting(self, cursor: Cursor, sql: str, send: Send) -> None:
@@ -138,15 +129,12 @@ class Recorder:
         with observe_waits(self._connect, pid, before.relations, is_interrupting=is_interrupting) as observer:
             statement = self._send(cursor, sql, send, in_transaction=False)
         catalog.query(session, "SELECT set_config('lock_timeout', %s, false)", [timeout])
-        locks: dict[Relation, RelationLock] = {}
-        for lock in (lock for wait in observer.waits for lock in wait.locks):
-            locks[lock.relation] = max(lock, locks.get(lock.relation, lock), key=lambda lock: lock.mode)
         after = catalog.read_state(session)
-        work = work_between(before.relations, after.relations, self._existed)
         created = catalog.new_objects(session, before.last_oid).values()
-        strictest_first = sorted(locks.values(), key=lambda lock: lock.strictest_first)
+        work = work_between(before.relations, after.relations, self._existed)
+        locks = strictest(lock for wait in observer.waits for lock in wait.locks)
         self._statements.append(
-            replace(statement, locks=tuple(strictest_first), waits=observer.waits, work=work, created=tuple(created))
+            replace(statement, locks=locks, waits=observer.waits, work=work, created=tuple(created))
         )
 
     def _send(self, cursor: Cursor, sql: str, send: Send, *, in_transaction: bool) -> Statement:
@@ -160,7 +148,7 @@ class Recorder:
         except psycopg2.Error as exc:
             self._statements.append(replace(statement, error=str(exc).strip(), seconds=time.monotonic() - began))
             raise
-        tag = (cursor.statusmessage or "").rstrip("0123456789 ")
+        tag = (cursor.statusmessage or sql.split(maxsplit=1)[0].upper()).rstrip("0123456789 ")  # COPY has no message
         return replace(statement, tag=tag, rows=cursor.rowcount, seconds=time.monotonic() - began)
 
     def _observe(self, session: Session, statement: Statement, before: catalog.State) -> Statement:
@@ -197,32 +185,6 @@ class Recorder:
         path = str(self.recording.path)
         lines = [frame.lineno for frame in traceback.extract_stack() if frame.filename == path and frame.lineno]
         return self._source.statement_at(lines[-1]) if lines else (1, 1)
-
-
-class _RecordingCursor(Cursor):
-    """A cursor that passes its statements to the recorder."""
-
-    def __init__(self, recorder: Recorder, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._recorder = recorder
-
-    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's name
-        self._recorder.run(self, self._bound(query, vars), super().execute)
-
-    def executemany(self, query: Any, vars_list: Any) -> None:
-        if rows := list(vars_list):  # one statement in the recording, with the values of the first row
-            sql = self._bound(query, rows[0])
-            self._recorder.run(self, sql, lambda _sql: Cursor.executemany(self, query, rows))
-
-    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-        self._recorder.run(self, self._bound(sql), lambda _sql: Cursor.copy_expert(self, sql, file, size))
-
-    def callproc(self, procname: Any, parameters: Any = None) -> None:
-        self._recorder.run(self, f"{procname}(…)", lambda _sql: Cursor.callproc(self, procname, parameters))
-
-    def _bound(self, query: Any, variables: Any = None) -> str:
-        encoding = psycopg2.extensions.encodings[self.connection.encoding]
-        return self.mogrify(query, variables).decode(encoding)
 
 
 def _is_outside(session: Session) -> bool:

@@ -1,5 +1,6 @@
 """The recording of revisions: the values that the recorder writes, and that all rules and reports read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -45,10 +46,17 @@ class RelationLock:
     relation: Relation
     mode: LockMode
 
-    @property
-    def strictest_first(self) -> tuple[int, bool, str]:
-        """Return the key of the order in all reports: strict locks first, and tables before their indexes."""
-        return -self.mode, not self.relation.is_table, str(self.relation)
+
+def strictest(locks: Iterable[RelationLock]) -> tuple[RelationLock, ...]:
+    """Return the strictest lock on each relation: strict locks first, and tables before their indexes."""
+    by_relation: dict[Relation, RelationLock] = {}
+    for lock in locks:
+        by_relation[lock.relation] = max(lock, by_relation.get(lock.relation, lock), key=lambda lock: lock.mode)
+
+    def order(lock: RelationLock) -> tuple[int, bool, str]:
+        return -lock.mode, not lock.relation.is_table, str(lock.relation)
+
+    return tuple(sorted(by_relation.values(), key=order))
 
 
 @dataclass(frozen=True, order=True)

@@ -1,5 +1,6 @@
 """The rules for failures, locks and transactions. They read the recording only."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from review.findings import Finding
@@ -12,6 +13,7 @@ _RERUN = {
     "rerun-inserts": "a second run of this revision, after a failure, inserts again: ",
     "rerun-invalid-index": "a second run of this revision, after a failed build, keeps an invalid index: ",
 }
+_SECOND = 2
 _CONTROL = {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK"}
 
 
@@ -34,7 +36,7 @@ def findings(recording: RevisionRecording) -> Iterator[Finding]:
 
 def _slow_steps(recording: RevisionRecording) -> Iterator[Finding]:
     """Yield a finding for work under a lock that makes others wait, and one for the second such step."""
-    first_steps: dict[int, Statement] = {}
+    steps: defaultdict[int, list[Statement]] = defaultdict(list)
     for statement in recording.statements:
         lock = _blocking_lock(statement)
         if lock is None or not statement.work:
@@ -45,8 +47,9 @@ def _slow_steps(recording: RevisionRecording) -> Iterator[Finding]:
             if works := [work for work in statement.work if work.kind == kind]:
                 advice = advice_of(rule, statement.cause, is_partitioned=is_partitioned)
                 yield _finding(recording, statement, rule, f"{_list(works)} under {who}", advice)
-        first = first_steps.setdefault(statement.transaction, statement)
-        if first is not statement:
+        steps[statement.transaction].append(statement)
+        if len(steps[statement.transaction]) == _SECOND:
+            first = steps[statement.transaction][0]
             message = (
                 f"{_list(statement.work)}, in the transaction that {_list(first.work)} in line {first.line}: {who}"
             )

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from review.production import Production, TableSize, format_bytes, format_seconds
+from review.production import Production, TableSize
+from review.recording import Relation, Work
 from review.reports import machine, markdown, text
 from review.rules.judge import Judgement
 from tests.postgres.review_projects import ReviewProject
@@ -18,7 +19,7 @@ TABLES = (
     "CREATE TABLE parcels (id int PRIMARY KEY, weight int)",
     "CREATE TABLE events (id int) PARTITION BY RANGE (id)",
 )
-SIZES = Production({("public", "parcels"): TableSize(3_000_000_000, 412_000_000_000, 40.0)})
+SIZES = Production({("public", "parcels"): TableSize(412_000_000_000, 40.0)})
 
 
 @pytest.fixture
@@ -50,10 +51,10 @@ def sql_blocks(document: str) -> list[tuple[str, str]]:
 def test_each_statement_has_its_lock_its_work_and_who_waits(project: ReviewProject) -> None:
     project.add("r1", "ALTER TABLE parcels ALTER weight TYPE bigint", "INSERT INTO parcels VALUES (1, 1)")
     judgement = project.judge(*TABLES)
-    cells = "11", "ACCESS EXCLUSIVE", "parcels", "rewrites parcels: 412 GB, about 40 min", "readers and writers wait"
+    cells = "11", "ACCESS EXCLUSIVE", "parcels", "rewrites parcels: 412.0 GB, about 40 min", "readers and writers wait"
     assert re.search(rf"{' +'.join(cells)} \(40 writes/s\)", as_text(judgement, SIZES))
     item = (
-        "- line 11: **ACCESS EXCLUSIVE** on `parcels`; rewrites parcels: 412 GB, about 40 min; "
+        "- line 11: **ACCESS EXCLUSIVE** on `parcels`; rewrites parcels: 412.0 GB, about 40 min; "
         "readers and writers wait (40 writes/s)"
     )
     assert item in as_markdown(judgement, SIZES)
@@ -210,13 +211,21 @@ def test_the_lint_prints_findings_then_notes_then_the_counts(project: ReviewProj
     assert lines[-2:] == ["2 revisions, all of them not frozen: run make freeze", "2 findings in 1 of 2 revisions"]
 
 
-def test_sizes_and_durations_have_a_fitting_unit() -> None:
-    assert [format_bytes(number) for number in (12, 8_192, 1_500_000, 412_000_000_000, 2 * 10**12)] == [
-        "12 bytes", "8.2 kB", "1.5 MB", "412 GB", "2.0 TB",
-    ]  # fmt: skip
-    assert [format_seconds(seconds) for seconds in (0.1, 42, 2423, 10_000)] == [
-        "1 s or less",
-        "42 s",
-        "40 min",
-        "2.8 h",
-    ]
+@pytest.mark.parametrize(
+    ("size", "described"),
+    [
+        (12, "12 bytes, about 1 s"),
+        (10_000_000_000, "10.0 GB, about 59 s"),
+        (412_000_000_000, "412.0 GB, about 40 min"),
+        (2 * 10**12, "2.0 TB, about 3 h"),
+    ],
+)
+def test_a_rewrite_is_described_with_size_and_duration(tmp_path: Path, size: int, described: str) -> None:
+    tables = [{"schema": "shop", "table": "t", "bytes": size, "writes_per_second": 0.5}]
+    locked = {"schema": "shop", "table": "u", "bytes": None, "writes_per_second": None}
+    for number, document in enumerate(([*tables, locked], {"tables": [*tables, locked]})):
+        file = tmp_path / f"{number}.json"
+        file.write_text(json.dumps(document))
+        production = Production.read(file)
+        assert production.describe(Work("rewrites", Relation("shop", "t"))) == f"rewrites shop.t: {described}"
+        assert production.describe(Work("reads", Relation("shop", "u"))) == "reads shop.u"

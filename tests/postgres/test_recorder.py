@@ -158,17 +158,23 @@ def test_parameters_are_part_of_the_recorded_sql_also_from_the_driver(project: R
     project.add(
         "r1",
         body="""\
+import io
 bind = op.get_bind()
 bind.execute(sa.text("INSERT INTO other VALUES (:id)"), {"id": 7})
 bind.connection.cursor().execute("INSERT INTO other VALUES (%s)", (8,))
+bind.connection.cursor().copy_from(io.StringIO("11"), "other")
 op.bulk_insert(sa.table("other", sa.column("id", sa.Integer)), [{"id": 9}, {"id": 10}])
-assert bind.scalar(sa.text("SELECT count(*) FROM other")) == 4""",
+assert bind.scalar(sa.text("SELECT count(*) FROM other")) == 5""",
     )
     statements = project.statements(*BEFORE)
     assert [(statement.sql, statement.rows) for statement in statements[:2]] == [
         ("INSERT INTO other VALUES (7)", 1), ("INSERT INTO other VALUES (8)", 1),
     ]  # fmt: skip
-    assert [statement.rows for statement in statements[2:]] == [2, 1]
+    assert [(statement.tag, statement.rows) for statement in statements[2:]] == [
+        ("COPY", 1),
+        ("INSERT", 2),
+        ("SELECT", 1),
+    ]
 
 
 def test_each_statement_of_a_call_is_recorded_and_the_last_result_remains(project: ReviewProject) -> None:
@@ -316,10 +322,12 @@ def test_the_files_that_a_revision_reads_are_recorded(project: ReviewProject) ->
         ROWS = Path(__file__).parents[2].joinpath("rows.csv").read_text()
 
         def upgrade():
-            op.execute(Path(__file__).with_suffix(".sql").read_text())
+            op.execute(Path(__file__).with_name("r1.sql").read_text())
         """,
     )
     project.add("r2", "SELECT 1")
+    project.path("r1").rename(project.versions / "v1.0.0.a.py")
+    project.read()  # from now on, Python opens the byte code
     first, second = project.record()
     assert first.files == tuple(sorted([project.folder / "rows.csv", project.versions / "r1.sql"]))
     assert second.files == ()
