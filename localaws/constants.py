@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from rds_alembic.assets import BUILD_FOLDER, SOURCES
+
 CHECKOUT = Path(__file__).resolve().parent.parent
-STATE = CHECKOUT / ".localaws"
+"""The folder of this package: a checkout, or `site-packages`, which may be read-only."""
+STATE = CHECKOUT / ".localaws" if SOURCES.resolve() == CHECKOUT else BUILD_FOLDER / "localaws"
 """The folder of the certificate authority, the runtime packages, and the files of each emulator instance."""
 HOST = "127.0.0.1"
 ACCOUNT = "000000000000"
