@@ -62,6 +62,7 @@ def assembly(user_folder: Path) -> Path:
     cache.mkdir()
     (cache / "rds-alembic").symlink_to(BUILD_FOLDER)
     variables = {
+        "PATH": os.pathsep.join([str(Path(sys.base_prefix) / "bin"), os.environ["PATH"]]),  # for a Python 3.13
         "XDG_CACHE_HOME": str(cache),
         "UV_CACHE_DIR": run_uv("cache", "dir"),
         "SHOP_RDS_CA": str(CertificateAuthority(STATE / "ca").ca_path),
