@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from rds_alembic.assets import wheels
+from rds_alembic.assets import BUILD_FOLDER, wheels
 from rds_alembic.assets.function_asset import build_asset
 from rds_alembic.assets.migrator import check_imports, upgrade_asset
 from rds_alembic.cli.context import Settings
@@ -148,7 +148,6 @@ def _rehearsal(arguments: Mapping[str, Any]) -> Iterator["Rehearsal"]:
     """Start the database. Raises RdsAlembicError for an error of the database or of a function."""
     try:
         from localaws.certificates import CertificateAuthority  # noqa: PLC0415 - with packages of an extra
-        from localaws.constants import STATE  # noqa: PLC0415
         from localaws.errors import LocalAwsError  # noqa: PLC0415
         from localaws.rehearsal import Rehearsal, RehearsalSettings  # noqa: PLC0415
     except ModuleNotFoundError as exc:
@@ -156,7 +155,9 @@ def _rehearsal(arguments: Mapping[str, Any]) -> Iterator["Rehearsal"]:
             f"the package {exc.name} must be installed to rehearse: pip install 'rds-alembic[local]'"
         ) from exc
     try:
-        with Rehearsal(RehearsalSettings(**arguments), certificates=CertificateAuthority(STATE / "ca")) as rehearsal:
+        with Rehearsal(
+            RehearsalSettings(**arguments), certificates=CertificateAuthority(BUILD_FOLDER / "local-ca")
+        ) as rehearsal:
             yield rehearsal
     except LocalAwsError as exc:
         raise RdsAlembicError(str(exc)) from exc
