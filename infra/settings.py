@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parent.parent
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
     *("wheels", "querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
-    *("database", "vpc", "master-secret", "master-user", "database-name"),
+    *("database", "vpc", "master-secret", "master-user", "database-name", "downgrade"),
     *("hand-over-from", "hand-back-to", "accept-differences", "extensions"),
 )
 DEFAULT_REGION = "eu-central-1"
@@ -98,6 +98,7 @@ class Settings:
     has_querier: bool = True
     querier_schedule: str = "cron(0 4 * * ? *)"  # daily at 04:00 UTC
     alarm_subscribers: tuple[str, ...] = ()
+    allow_downgrade: bool = True
     alembic_project: Path = PROJECT
     include: tuple[Path, ...] = ()
     requirements: Path | None = None
@@ -126,10 +127,12 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
     problems: list[str] = []
     stage = _choice(context, "stage", Stage, problems)
     protection = _choice(context, "protection", ("on", "off"), problems)
+    downgrade = _choice(context, "downgrade", ("on", "off") if stage != Stage.PROD else ("off", "on"), problems)
     project = _alembic_project(context.get("alembic-project", "."), problems)
     is_example = project.resolve() == PROJECT
     settings = Settings(
         region=region,
+        allow_downgrade=downgrade == "on",
         rds_ca=_rds_ca(context.get("rds-ca"), region, problems),
         architecture=ARCHITECTURES[_choice(context, "architecture", ARCHITECTURES, problems)],
         local_wheels=_choice(context, "wheels", ("lambda", "local"), problems) == "local",

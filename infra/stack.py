@@ -99,6 +99,7 @@ class PrivateDatabaseStack(Stack):
             "Operations",
             upgrade=upgrade,
             roles=roles,
+            allow_downgrade=settings.allow_downgrade,
             vpc=database.vpc,
             vpc_subnets=egress,
             rds_ca=settings.rds_ca,

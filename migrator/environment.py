@@ -65,7 +65,7 @@ class Environment:
 
     def __init__(self, scripts: RevisionScripts, engine: sa.Engine, watcher: Watcher, own_engines: OwnEngines) -> None:
         self._scripts = scripts
-        self._engine = engine
+        self.engine = engine
         self._watcher = watcher
         self._own_engines = own_engines
         self._loggers = SavedLoggers()
@@ -79,7 +79,7 @@ class Environment:
         """
         self._watcher.reason = None
         try:
-            with wrap_database_errors(title), closing(SharedConnection(self._engine)) as connection:
+            with wrap_database_errors(title), closing(SharedConnection(self.engine)) as connection:
                 heads = self._run(title, connection, steps, options)
                 if not connection.closed:
                     # The owner of the connection commits what is left open: by an env.py that used the connection
@@ -94,7 +94,7 @@ class Environment:
         self, title: str, connection: SharedConnection, steps: Steps, options: Mapping[str, Any]
     ) -> tuple[str, ...]:
         session = driver_connection(connection)
-        call = _EnvCall(steps, self._engine, self._loggers)
+        call = _EnvCall(steps, self.engine, self._loggers)
         config, directory = self._scripts.config, self._scripts.directory
         config.attributes.clear()
         config.attributes["connection"] = connection

@@ -151,7 +151,8 @@ def check_not_cancelled(session: Connection, request: UpgradeRequest) -> None:
     """
     if read_rows(session, _IS_CANCELLED, request.stack_id, request.started_at) == [(True,)]:
         raise CancelledError(
-            "CloudFormation has rolled this deployment back: no further revision is applied; deploy again"
+            "this deployment was rolled back by CloudFormation, or cancelled by an operator: no further revision is"
+            " applied; deploy again"
         )
 
 

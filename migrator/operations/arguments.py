@@ -59,17 +59,39 @@ class Flag:
 
 @dataclass(frozen=True)
 class Texts:
-    """A list of at most 100 texts."""
+    """A list of at most `most` texts."""
 
+    most: int = 100
     default: tuple[str, ...] = ()
-    rule: str = "a list of up to 100 texts"
+
+    @property
+    def rule(self) -> str:
+        """The rule in an error message."""
+        return f"a list of up to {self.most} texts"
 
     def accepts(self, value: object) -> bool:
         """Return whether a value follows the rule."""
-        return isinstance(value, list) and len(value) <= 100 and all(map(Text().accepts, value))  # noqa: PLR2004
+        return isinstance(value, list) and len(value) <= self.most and all(map(Text().accepts, value))
 
 
-type Parameter = Text | Number | Flag | Texts
+@dataclass(frozen=True)
+class Numbers:
+    """A list of at most `most` whole numbers above 0."""
+
+    most: int = 100
+    default: tuple[int, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The rule in an error message."""
+        return f"a list of up to {self.most} whole numbers"
+
+    def accepts(self, value: object) -> bool:
+        """Return whether a value follows the rule."""
+        return isinstance(value, list) and len(value) <= self.most and all(map(Number(1, 2**31).accepts, value))
+
+
+type Parameter = Text | Number | Flag | Texts | Numbers
 
 
 @dataclass(frozen=True)

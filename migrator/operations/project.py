@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
@@ -42,7 +42,7 @@ def database_heads(reading: Reading) -> frozenset[str]:
         heads = _default_heads(session)
     if heads and heads <= reading.manifest.files.keys():
         return heads
-    return frozenset(in_environment(reading, lambda environment, _scripts: _read_heads(environment)))
+    return frozenset(in_environment(reading, lambda environment, _scripts: read_heads(environment)))
 
 
 def _default_heads(session: Connection) -> frozenset[str]:
@@ -60,21 +60,41 @@ def _default_heads(session: Connection) -> frozenset[str]:
         return frozenset(revision for (revision,) in cursor.fetchall())
 
 
-def _read_heads(environment: Environment) -> tuple[str, ...]:
+def read_heads(environment: Environment) -> tuple[str, ...]:
+    """Read the heads through env.py, without creating the version table."""
     return environment.run("reading the revision of the database", lambda _heads, _context: [], **READ_ONLY)
 
 
-def in_environment[Result](reading: Reading, work: Callable[[Environment, RevisionScripts], Result]) -> Result:
+class Context(Protocol):
+    """The database and the project of a command."""
+
+    @property
+    def project(self) -> Path:
+        """The folder with the project."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The revisions of the project."""
+
+    @property
+    def deadline(self) -> Deadline:
+        """The end of the time for the command."""
+
+    def connect(self) -> Connection:
+        """Log in."""
+
+
+def in_environment[Result](context: Context, work: Callable[[Environment, RevisionScripts], Result]) -> Result:
     """Call `work` with the user's env.py and the revision files. The result is sent between processes."""
 
     def run(_on_started: object) -> Result:
         from migrator.environment import open_environment  # noqa: PLC0415 - see the module's docstring
 
-        scripts = read_scripts(reading.project, reading.manifest)
-        with open_environment(scripts, reading.connect, reading.deadline) as (environment, _engine):
+        scripts = read_scripts(context.project, context.manifest)
+        with open_environment(scripts, context.connect, context.deadline) as (environment, _engine):
             return work(environment, scripts)
 
-    return supervise(run, reading.deadline)
+    return supervise(run, context.deadline)
 
 
 def with_scripts[Result](
@@ -95,9 +115,10 @@ def read_scripts(project: Path, manifest: Manifest) -> RevisionScripts:
 @contextmanager
 def wrap_revision_errors() -> Iterator[None]:
     """Raise EventError for a revision, or a range of revisions, that Alembic cannot resolve."""
-    from alembic.util import CommandError  # noqa: PLC0415 - see the module's docstring
+    from alembic.script.revision import RevisionError  # noqa: PLC0415 - see the module's docstring
+    from alembic.util import CommandError  # noqa: PLC0415 - likewise
 
     try:
         yield
-    except CommandError as exc:
+    except (CommandError, RevisionError) as exc:
         raise EventError(f"{exc}: the deployed code has the revisions that rds-alembic history lists") from exc

@@ -9,6 +9,7 @@ from rds_alembic.errors import RdsAlembicError
 
 # The module of each command has a click command of the same name, with "_" for "-".
 _READING = "rds_alembic.cli.reading"
+_CHANGING = "rds_alembic.cli.changing"
 COMMANDS: dict[str, str] = {
     "status": _READING,
     "current": _READING,
@@ -21,6 +22,13 @@ COMMANDS: dict[str, str] = {
     "grants": _READING,
     "query": _READING,
     "logs": _READING,
+    "upgrade": _CHANGING,
+    "downgrade": _CHANGING,
+    "stamp": _CHANGING,
+    "cancel": _CHANGING,
+    "terminate": _CHANGING,
+    "rerun": _CHANGING,
+    "unstick": "rds_alembic.cli.unstick",
     "rehearse": "rds_alembic.cli.rehearse",
 }
 

@@ -1,12 +1,13 @@
 """The options of all commands for a deployed stack."""
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import click
 
-from rds_alembic.cli.stack import Stack
+from rds_alembic.cli.stack import CommandError, Stack
 
 
 def stack_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,3 +32,15 @@ def stack_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(stack, as_json=as_json, **arguments)
 
     return wrapper
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask. Needed off a terminal.")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal. Raises CommandError off a terminal without --yes, and ends the command after a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("--yes must be set off a terminal (got a change that nobody confirmed)")
+    click.confirm(question, abort=True, err=True)

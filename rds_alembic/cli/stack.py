@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rds_alembic import outputs
 from rds_alembic.cli.aws_errors import explain
+from rds_alembic.cli.identity import sign_identity
 from rds_alembic.errors import RdsAlembicError
 
 type Answer = dict[str, Any]
@@ -85,10 +86,17 @@ class Stack:
         """Run a reading command. Raises CommandError."""
         return self._invoke(outputs.READ_FUNCTION, command, arguments)
 
-    def _invoke(self, description: str, command: str, arguments: dict[str, object]) -> Answer:
+    def change(self, command: str, **arguments: object) -> Answer:
+        """Run a changing command, with a signature that proves the caller's identity. Raises CommandError."""
+        return self._invoke(outputs.CHANGE_FUNCTION, command, arguments, signed=True)
+
+    def _invoke(self, description: str, command: str, arguments: dict[str, object], *, signed: bool = False) -> Answer:
         function = self.output(description)
-        payload = json.dumps({"command": command, "arguments": arguments}).encode()
+        event: Answer = {"command": command, "arguments": arguments}
         try:
+            if signed:
+                event["identity"] = sign_identity(self.session, function)
+            payload = json.dumps(event).encode()
             response = self.client("lambda").invoke(FunctionName=function, Payload=payload)
             body = json.loads(response["Payload"].read() or b"null")
         except (ClientError, BotoCoreError) as exc:

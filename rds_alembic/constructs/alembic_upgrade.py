@@ -79,12 +79,13 @@ class AlembicUpgrade(Construct):
         **options: Unpack[FunctionOptions],
     ) -> None:
         super().__init__(scope, construct_id)
-        lock_timeout = check_lock_timeout(lock_timeout_seconds)
+        self.db_user, self.lock_timeout = db_user, check_lock_timeout(lock_timeout_seconds)
         lock_file = None if requirements is None else check_path("requirements", requirements)
         alembic_project = AlembicProject.read(check_path("project", project), include=check_paths("include", include))
         self.database_users = alembic_project.settings.database_users
         _check_baseline(baseline, alembic_project)
         migrator_options: FunctionOptions = {"memory_size": MEMORY_MIB, **options}
+        self.migrations_digest = alembic_project.migrations_digest
         self.migrator = PostgresFunction(
             self,
             "Migrator",
@@ -98,7 +99,7 @@ class AlembicUpgrade(Construct):
             handler="migrator.upgrade_handler.is_complete",
             description="Upgrades the database to the head of its Alembic revisions",
             service="migrator",
-            variables={"LOCK_TIMEOUT_SECONDS": lock_timeout},
+            variables={"LOCK_TIMEOUT_SECONDS": self.lock_timeout},
             timeout=TIMEOUT,
             **migrator_options,
         )
@@ -122,7 +123,7 @@ class AlembicUpgrade(Construct):
             service_token=provider.service_token,
             service_timeout=TOTAL_TIMEOUT,
             properties={
-                "MigrationsDigest": alembic_project.migrations_digest,
+                "MigrationsDigest": self.migrations_digest,
                 "Revisions": list(alembic_project.revisions),
                 "Database": self.migrator.database_identity,
                 "TimeoutSeconds": str(TOTAL_TIMEOUT.to_seconds()),

@@ -12,7 +12,7 @@ from constructs import Construct
 from rds_alembic import outputs
 from rds_alembic.constructs.alembic_upgrade import MEMORY_MIB, AlembicUpgrade
 from rds_alembic.constructs.database_roles import DatabaseRoles
-from rds_alembic.constructs.nag import acknowledge_wildcard
+from rds_alembic.constructs.nag import acknowledge_invoke, acknowledge_wildcard
 from rds_alembic.constructs.postgres_function import PostgresFunction
 from rds_alembic.constructs.python_function import FunctionOptions
 from rds_alembic.errors import RdsAlembicError
@@ -23,11 +23,13 @@ type _Permissions = Mapping[tuple[str, ...], Sequence[str]]
 class DatabaseOperations(Construct):
     """Commands for a database that only functions in its VPC can reach: `rds-alembic status --stack STACK`.
 
-    The reading function logs in as a role that cannot write. The permission to invoke a function is the authorisation.
+    Two functions: one logs in as a role that cannot write, the other as the migrator. The permission to invoke a
+    function is the authorisation.
 
     - `upgrade`: the upgrade of the database, whose zip the functions use
     - `roles`: the role setup of the database, with a `reader`
-    - `vpc`, `vpc_subnets`, `rds_ca`: see `PostgresFunction`
+    - `allow_downgrade`: whether `rds-alembic downgrade` is allowed; default: False
+    - `vpc`, `vpc_subnets`, `rds_ca`: see `PostgresFunction`; the changing function needs a route to STS and Lambda
     - all others: see `FunctionOptions`
 
     Raises RdsAlembicError for roles without a reader.
@@ -40,6 +42,7 @@ class DatabaseOperations(Construct):
         *,
         upgrade: AlembicUpgrade,
         roles: DatabaseRoles,
+        allow_downgrade: bool = False,
         vpc: ec2.IVpc,
         vpc_subnets: ec2.SubnetSelection | None = None,
         rds_ca: Path | str | None = None,
@@ -66,13 +69,48 @@ class DatabaseOperations(Construct):
             timeout=Duration.minutes(2),
             **function_options,
         )
+        self.change_function = PostgresFunction(
+            self,
+            "Change",
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            needs_route=True,
+            database=upgrade.migrator.database,
+            database_name=upgrade.migrator.database_name,
+            db_user=upgrade.db_user,
+            rds_ca=rds_ca,
+            asset=upgrade.migrator.asset,
+            handler="migrator.change_handler.handler",
+            description="Runs the changing commands of rds-alembic",
+            service="change",
+            timeout=Duration.minutes(15),
+            variables={
+                "LOCK_TIMEOUT_SECONDS": upgrade.lock_timeout,
+                "MIGRATIONS_DIGEST": upgrade.migrations_digest,
+                "STACK_ID": Stack.of(self).stack_id,
+                "ALLOW_DOWNGRADE": "true" if allow_downgrade else "false",
+                "ROLES_FUNCTION": roles.handler.function.function_name,
+                "ROLES_PROPERTIES": Stack.of(self).to_json_string(roles.properties),
+            },
+            **function_options,
+        )
+        # The caller is verified by STS, and the role setup is invoked through Lambda.
+        self.change_function.function.connections.allow_to_any_ipv4(
+            ec2.Port.HTTPS, "STS and Lambda, through the NAT gateway"
+        )
+        roles.handler.function.grant_invoke(self.change_function.function)
+        acknowledge_invoke(self.change_function, roles.handler.function)
         self.log_groups = {
             "migrator": upgrade.migrator.log_group,
             "roles": roles.handler.log_group,
             "read": self.read_function.log_group,
+            "change": self.change_function.log_group,
         }
         self.read_policy = self._managed_policy("ReadPolicy", self._read_permissions(), "The reading commands")
         self._output("ReadFunction", self.read_function.function.function_name, outputs.READ_FUNCTION)
+        self.change_policy = self._managed_policy("ChangePolicy", self._change_permissions(), "All commands")
+        self._output("ChangeFunction", self.change_function.function.function_name, outputs.CHANGE_FUNCTION)
+        self._output("ChangePolicyArn", self.change_policy.managed_policy_arn, outputs.CHANGE_POLICY)
         self._output("ReadPolicyArn", self.read_policy.managed_policy_arn, outputs.READ_POLICY)
         self._output(
             "LogGroups",
@@ -83,6 +121,24 @@ class DatabaseOperations(Construct):
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Permit the reading commands."""
         return _grant(grantee, self._read_permissions())
+
+    def grant_change(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Permit all commands: those that change the database or the stack, and those that read."""
+        return _grant(grantee, self._change_permissions())
+
+    def _change_permissions(self) -> _Permissions:
+        return {
+            **self._read_permissions(),
+            ("lambda:InvokeFunction",): [
+                self.read_function.function.function_arn,
+                self.change_function.function.function_arn,
+            ],
+            (
+                "cloudformation:ContinueUpdateRollback",
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStacks",
+            ): [self._stack_arn],
+        }
 
     def _read_permissions(self) -> _Permissions:
         return {

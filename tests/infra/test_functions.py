@@ -18,6 +18,7 @@ HANDLERS = {
     "UpgradeOnEvent": "migrator.request_handler.on_event",
     "UpgradeMigrator": "migrator.upgrade_handler.is_complete",
     "OperationsRead": "migrator.read_handler.handler",
+    "OperationsChange": "migrator.change_handler.handler",
     "QuerierHandler": "querier.handler.handler",
     "DatabaseLogsHandler": "migrator.logs_handler.handler",
     "ProtectionHandler": "migrator.protection_handler.handler",
@@ -26,6 +27,7 @@ USERS = {
     "RolesHandler": "postgres",
     "UpgradeMigrator": "migrator",
     "OperationsRead": "reader",
+    "OperationsChange": "migrator",
     "QuerierHandler": "querier",
 }
 IN_VPC = tuple(USERS)
@@ -108,6 +110,7 @@ def test_every_function_has_a_service_name_for_logs_and_metrics(prod: Synthesize
         "UpgradeOnEvent": "migrator",
         "UpgradeMigrator": "migrator",
         "OperationsRead": "read",
+        "OperationsChange": "change",
         "QuerierHandler": "querier",
         "DatabaseLogsHandler": "database-logs",
         "ProtectionHandler": "protection",

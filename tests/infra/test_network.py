@@ -42,7 +42,7 @@ def test_rejected_traffic_is_logged(dev: Synthesized) -> None:
     assert flow_log["LogGroupName"] == {"Ref": dev.id_of("AWS::Logs::LogGroup", "NetworkRejectedTraffic")}
 
 
-def test_four_functions_may_connect_to_the_database_on_its_port_only(dev: Synthesized) -> None:
+def test_five_functions_may_connect_to_the_database_on_its_port_only(dev: Synthesized) -> None:
     port = attribute(dev.id_of("AWS::RDS::DBInstance"), "Endpoint.Port")
     rules = dev.of_type("AWS::EC2::SecurityGroupIngress").values()
     database = attribute(dev.id_of("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup"), "GroupId")
@@ -52,6 +52,7 @@ def test_four_functions_may_connect_to_the_database_on_its_port_only(dev: Synthe
         "UpgradeMigratorFunctionSecurityGroup",
         "QuerierHandlerFunctionSecurityGroup",
         "OperationsReadFunctionSecurityGroup",
+        "OperationsChangeFunctionSecurityGroup",
     ]
     assert sorted(sources) == sorted(dev.id_of("AWS::EC2::SecurityGroup", prefix) for prefix in functions)
     assert all(rule["GroupId"] == database for rule in rules)
@@ -64,17 +65,19 @@ def test_the_database_allows_no_address_and_no_outgoing_connection(dev: Synthesi
     assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["255.255.255.255/32"]
 
 
-def test_only_the_role_setup_may_connect_to_the_apis_of_aws(dev: Synthesized) -> None:
+def test_the_role_setup_and_the_changing_function_may_connect_to_the_apis_of_aws(dev: Synthesized) -> None:
     to_database = dev.of_type("AWS::EC2::SecurityGroupEgress").values()
     database = attribute(dev.id_of("AWS::EC2::SecurityGroup", "DatabaseSecurityGroup"), "GroupId")
-    assert len(to_database) == 4
+    assert len(to_database) == 5
     assert all(rule["DestinationSecurityGroupId"] == database for rule in to_database)
     by_address = {
         name: [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]]
         for name, group in dev.of_type("AWS::EC2::SecurityGroup").items()
         if "SecurityGroupEgress" in group and not name.startswith("Database")
     }
-    assert by_address == {dev.id_of("AWS::EC2::SecurityGroup", "RolesHandler"): [("0.0.0.0/0", 443, 443)]}
+    functions = ("RolesHandler", "OperationsChange")
+    https = [("0.0.0.0/0", 443, 443)]
+    assert by_address == {dev.id_of("AWS::EC2::SecurityGroup", prefix): https for prefix in functions}
 
 
 def test_the_vpcs_default_security_group_is_emptied(dev: Synthesized) -> None:

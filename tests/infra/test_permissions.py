@@ -9,7 +9,7 @@ from tests.infra.template import Synthesized, attribute, listed
 UPGRADE_PROVIDER = [f"UpgradeProviderframework{part}" for part in ("onEvent", "isComplete", "onTimeout")]
 HANDLERS = (
     *("RolesHandler", "UpgradeOnEvent", "UpgradeMigrator", "QuerierHandler", "DatabaseLogsHandler"),
-    *("ProtectionHandler", "OperationsRead"),
+    *("ProtectionHandler", "OperationsRead", "OperationsChange"),
 )
 
 
@@ -24,6 +24,7 @@ def test_each_function_may_log_in_as_one_user_and_no_other_role_may_log_in(dev: 
         dev.role_of("RolesHandler"): [_login_as(dev, "postgres")],
         dev.role_of("UpgradeMigrator"): [_login_as(dev, "migrator")],
         dev.role_of("OperationsRead"): [_login_as(dev, "reader")],
+        dev.role_of("OperationsChange"): [_login_as(dev, "migrator")],
         dev.role_of("QuerierHandler"): [_login_as(dev, "querier")],
     }
 
@@ -55,6 +56,7 @@ def test_the_functions_that_recognise_a_rollback_may_describe_only_their_own_sta
         ("UpgradeOnEvent", {"cloudformation:DescribeStacks"}),
         ("UpgradeMigrator", {"rds-db:connect"}),
         ("OperationsRead", {"rds-db:connect"}),
+        ("OperationsChange", {"lambda:InvokeFunction", "rds-db:connect"}),
         ("QuerierHandler", {"rds-db:connect", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}),
         (
             "DatabaseLogsHandler",
@@ -104,11 +106,12 @@ def test_every_function_has_its_own_role(prod: Synthesized) -> None:
 @pytest.mark.parametrize(
     ("function", "callers"),
     [
-        ("RolesHandler", ["RolesProviderframeworkonEvent"]),
+        ("RolesHandler", ["RolesProviderframeworkonEvent", "OperationsChange"]),
         ("UpgradeOnEvent", UPGRADE_PROVIDER),
         ("UpgradeMigrator", UPGRADE_PROVIDER),
         ("QuerierHandler", ["QuerierSchedulerRole"]),
         ("OperationsRead", []),
+        ("OperationsChange", []),
     ],
 )
 def test_only_its_provider_or_its_schedule_may_invoke_a_function(

@@ -100,3 +100,16 @@ def test_a_region_without_root_certificates_is_accepted_with_a_pem_file(tmp_path
     bundle = tmp_path / "own.pem"
     bundle.write_text(PEM)
     assert parse({"rds-ca": str(bundle)}, region="il-central-1").rds_ca == bundle
+
+
+@pytest.mark.parametrize(
+    ("context", "allowed"),
+    [
+        ({}, True),
+        ({"downgrade": "off"}, False),
+        ({"stage": "prod"}, False),
+        ({"stage": "prod", "downgrade": "on"}, True),
+    ],
+)
+def test_a_downgrade_is_allowed_by_the_stage_or_by_the_setting(context: dict[str, str], allowed: bool) -> None:
+    assert parse(context).allow_downgrade is allowed

@@ -114,7 +114,7 @@ def test_a_revision_in_progress_is_stopped_when_its_deployment_is_rolled_back(
     else:
         upgrade_handler.is_complete(upgrade_event(project, "Delete"), Context())
     wait_until(lambda: bool(late))
-    assert "CloudFormation has rolled this deployment back" in str(late[0])
+    assert "this deployment was rolled back by CloudFormation" in str(late[0])
     assert columns(bootstrapped) == ["id"]
     assert recorded(bootstrapped) == ["r1"]
 
