@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.settings import CONTEXT_KEYS, DEFAULT_REGION, parse
+from infra.context import CONTEXT_KEYS, DEFAULT_REGION, parse
 from infra.stack import PrivateDatabaseStack
 from rds_alembic import RdsAlembicError
 

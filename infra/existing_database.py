@@ -6,7 +6,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infra.existing_settings import ExistingDatabaseSettings
+from infra.settings import ExistingDatabaseSettings
 from rds_alembic import RdsAlembicError
 
 

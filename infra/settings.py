@@ -1,7 +1,5 @@
-"""The settings of the deployment, with types, defaults and checks."""
+"""The settings of the deployment, with types and defaults. `context` reads them from the context of the CDK app."""
 
-import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,20 +8,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from infra.existing_settings import ExistingDatabaseSettings, parse_existing_database, parse_name
-from rds_alembic import RdsAlembicError, parse_lock_timeout, root_certificates
-
 PROJECT = Path(__file__).parent.parent
-CONTEXT_KEYS = (
-    *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
-    *("wheels", "querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
-    *("database", "vpc", "master-secret", "master-user", "database-name", "downgrade"),
-    *("hand-over-from", "hand-back-to", "accept-differences", "extensions"),
-)
-DEFAULT_REGION = "eu-central-1"
-ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
-SUBSCRIBER = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+|https://\S+")
-SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)|rate\(([2-9]|[1-9]\d+) (minutes|hours|days)\)|rate\(1 (minute|hour|day)\)")
 
 
 class Stage(StrEnum):
@@ -61,6 +46,20 @@ class DatabaseSettings:
     keep_backups: bool = False
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     secret_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingDatabaseSettings:
+    """The instance that the stack uses instead of creating one.
+
+    - `identifier`: the DB instance identifier
+    - `vpc_id`: the VPC of the instance, with private subnets that have a way out
+    - `master_secret`: the ARN or the name of the secret with the password of the master user
+    """
+
+    identifier: str
+    vpc_id: str
+    master_secret: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +106,7 @@ class Settings:
     accept_differences: str = ""
     allow_ahead: str = ""
     rerun: str = ""
-    architecture: lambda_.Architecture = ARCHITECTURES["arm64"]
+    architecture: lambda_.Architecture = lambda_.Architecture.ARM_64
     local_wheels: bool = False
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     log_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
@@ -120,47 +119,6 @@ class Settings:
     def users(self) -> tuple[str, ...]:
         """The login roles of the functions of the stack."""
         return (self.roles.querier,) if self.has_querier else ()
-
-
-def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settings:
-    """Return the settings for the texts of CDK's context. Raises one RdsAlembicError that lists every problem."""
-    problems: list[str] = []
-    stage = _choice(context, "stage", Stage, problems)
-    protection = _choice(context, "protection", ("on", "off"), problems)
-    downgrade = _choice(context, "downgrade", ("on", "off") if stage != Stage.PROD else ("off", "on"), problems)
-    project = _alembic_project(context.get("alembic-project", "."), problems)
-    is_example = project.resolve() == PROJECT
-    settings = Settings(
-        region=region,
-        allow_downgrade=downgrade == "on",
-        rds_ca=_rds_ca(context.get("rds-ca"), region, problems),
-        architecture=ARCHITECTURES[_choice(context, "architecture", ARCHITECTURES, problems)],
-        local_wheels=_choice(context, "wheels", ("lambda", "local"), problems) == "local",
-        has_querier=_choice(context, "querier", ("on", "off") if is_example else ("off", "on"), problems) == "on",
-        querier_schedule=_schedule(context.get("querier-schedule", Settings.querier_schedule), problems),
-        alarm_subscribers=_subscribers(context.get("alarm-subscribers", ""), problems),
-        alembic_project=project,
-        include=tuple(PROJECT / path.strip() for path in context.get("include", "").split(",") if path.strip()),
-        requirements=PROJECT / context["requirements"] if context.get("requirements") else None,
-        lock_timeout_seconds=_lock_timeout(context.get("lock-timeout", "3"), problems),
-        baseline=context.get("baseline", ""),
-        accept_differences=context.get("accept-differences", ""),
-        allow_ahead=context.get("allow-ahead", ""),
-        rerun=context.get("rerun", ""),
-        database=DatabaseSettings(
-            name=parse_name(context, "database-name", DatabaseSettings.name, problems),
-            master=parse_name(context, "master-user", DatabaseSettings.master, problems),
-        ),
-        existing_database=parse_existing_database(context, problems),
-        roles=RoleSettings(
-            hand_over_from=_list(context, "hand-over-from"),
-            hand_back_to=context.get("hand-back-to", ""),
-            extensions=_list(context, "extensions"),
-        ),
-    )
-    if problems:
-        raise RdsAlembicError("; ".join(problems))
-    return production(settings, protected=protection == "on") if stage == Stage.PROD else settings
 
 
 def production(settings: Settings, *, protected: bool) -> Settings:
@@ -190,61 +148,3 @@ def production(settings: Settings, *, protected: bool) -> Settings:
         log_retention=logs.RetentionDays.SIX_MONTHS,
         log_removal_policy=RemovalPolicy.RETAIN,
     )
-
-
-def _choice(context: Mapping[str, str], key: str, choices: Iterable[str], problems: list[str]) -> str:
-    allowed = [str(choice) for choice in choices]
-    value = context.get(key, allowed[0])
-    if value in allowed:
-        return value
-    problems.append(f"{key} must be {' or '.join(allowed)} (got {value!r})")
-    return allowed[0]
-
-
-def _list(context: Mapping[str, str], key: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in context.get(key, "").split(",") if name.strip())
-
-
-def _schedule(expression: str, problems: list[str]) -> str:
-    if not SCHEDULE.fullmatch(expression):
-        problems.append(
-            f"querier-schedule must be cron(six fields) or a rate, for example rate(5 minutes) (got {expression!r})"
-        )
-    return expression
-
-
-def _subscribers(value: str, problems: list[str]) -> tuple[str, ...]:
-    subscribers = tuple(text.strip() for text in value.split(",") if text.strip())
-    if not all(SUBSCRIBER.fullmatch(subscriber) for subscriber in subscribers):
-        problems.append(
-            f"alarm-subscribers must be email addresses or https:// addresses, separated by commas (got {value!r})"
-        )
-    return subscribers
-
-
-def _alembic_project(value: str, problems: list[str]) -> Path:
-    project = PROJECT / value
-    if not any((project / name).is_file() for name in ("alembic.ini", "pyproject.toml")):
-        problems.append(f"alembic-project must be a folder with an alembic.ini or a pyproject.toml (got {value!r})")
-    return project
-
-
-def _lock_timeout(value: str, problems: list[str]) -> float:
-    try:
-        return parse_lock_timeout(value)
-    except RdsAlembicError as exc:
-        problems.append(str(exc))
-        return 0.0
-
-
-def _rds_ca(value: str | None, region: str, problems: list[str]) -> Path:
-    if value is None:
-        try:
-            return root_certificates(region)
-        except RdsAlembicError as exc:
-            problems.append(str(exc))
-            return PROJECT
-    path = PROJECT / value
-    if not path.is_file() or "-----BEGIN CERTIFICATE-----" not in path.read_text():
-        problems.append(f"rds-ca must be the path of a file with PEM certificates (got {value!r})")
-    return path

@@ -6,7 +6,8 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from infra.settings import PROJECT, parse
+from infra.context import parse
+from infra.settings import PROJECT
 from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
 

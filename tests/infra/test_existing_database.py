@@ -8,7 +8,8 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from infra.settings import PROJECT, parse
+from infra.context import parse
+from infra.settings import PROJECT
 from infra.stack import PrivateDatabaseStack
 from rds_alembic import RdsAlembicError
 from tests.infra.existing_database import ACCOUNT, CONTEXT, INSTANCE, looked_up

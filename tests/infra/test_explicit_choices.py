@@ -6,7 +6,7 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from infra import settings
+from infra.context import parse
 from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
 
@@ -15,7 +15,7 @@ from tests.infra.template import Synthesized
 def template(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     project = tmp_path_factory.mktemp("project")
     _write_project(project)
-    chosen = settings.parse(
+    chosen = parse(
         {
             "alembic-project": str(project),
             "lock-timeout": "0.5",

@@ -6,7 +6,8 @@ from pathlib import Path
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Annotations, Match, Template
 
-from infra.settings import PROJECT, parse
+from infra.context import parse
+from infra.settings import PROJECT
 from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized
 

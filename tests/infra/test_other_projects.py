@@ -4,7 +4,7 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from infra.settings import parse
+from infra.context import parse
 from infra.stack import PrivateDatabaseStack
 from tests import alembic_projects
 from tests.infra.template import Synthesized

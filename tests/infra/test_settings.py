@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import PROJECT, Stage, parse
+from infra.context import parse
+from infra.settings import PROJECT, Stage
 from rds_alembic import RdsAlembicError
 from rds_alembic.assets.rds_ca import covered_regions
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from aws_cdk import RemovalPolicy
 
-from infra.settings import parse
+from infra.context import parse
 from infra.stack import PrivateDatabaseStack
 from tests.infra.template import Synthesized, attribute
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import CONTEXT_KEYS
+from infra.context import CONTEXT_KEYS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

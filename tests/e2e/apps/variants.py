@@ -16,7 +16,7 @@ from typing import Any
 from aws_cdk import App, CfnOutput, Environment, aws_iam
 from aws_cdk import aws_lambda as lambda_
 
-from infra import settings
+from infra.context import parse
 from infra.stack import PrivateDatabaseStack
 from rds_alembic import AlembicUpgrade
 
@@ -40,7 +40,7 @@ def synthesize(output: Path, context: Mapping[str, Any], change: Change | None, 
     """Synthesize the stack as app.py does, with a change of it or with another name of the database."""
     flags: dict[str, Any] = json.loads((CHECKOUT / "cdk.json").read_text())["context"]
     app = App(context={**flags, **context}, outdir=str(output))
-    chosen = settings.parse(context, region=os.environ["CDK_DEFAULT_REGION"])
+    chosen = parse(context, region=os.environ["CDK_DEFAULT_REGION"])
     if database:
         chosen = replace(chosen, database=replace(chosen.database, name=database))
     env = Environment(account=os.environ["CDK_DEFAULT_ACCOUNT"], region=chosen.region)
