@@ -54,9 +54,9 @@ format: setup  ## format the code and apply ruff's safe fixes
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-revision: setup  ## write a revision from the changes of migrations/tables.py, and judge it alone: m="add a column"
+revision: setup  ## write the revisions for the changes of migrations/tables.py, and judge them alone: m="add a column", RENAME=old:new, PLAIN=1
 	@test -n "$${m:-}" || { echo 'm must be the message of the revision (got nothing): make revision m="add a column"' >&2; exit 2; }
-	@$(PYTHON) -m review revision --message "$$m"
+	@$(PYTHON) -m review revision --message "$$m" $${PLAIN:+--plain} $${RENAME:+--rename="$$RENAME"}
 
 synth: setup  ## synthesize the CloudFormation template into cdk.out
 	@$(CDK) synth --quiet $(ARGS)

@@ -25,7 +25,7 @@ USAGE = {
     "plan": "make plan [FROM=REVISION | SINCE=GIT_REF] [FORMAT=text|markdown|json] [TABLES=FILE]",
     "lint": "make lint-sql [SINCE=GIT_REF] [FORMAT=github|json|sarif] [FROZEN=1]",
     "freeze": "make freeze",
-    "revision": 'make revision m="MESSAGE"',
+    "revision": 'make revision m="MESSAGE" [RENAME=[TABLE.]OLD:NEW | RENAME=no] [PLAIN=1]',
 }
 
 
@@ -73,8 +73,10 @@ def _freeze(options: argparse.Namespace) -> int:
 
 def _revision(options: argparse.Namespace) -> int:
     """Write revisions by autogenerate, and judge them alone."""
+    arguments = [*(["plain"] if options.plain else []), *(f"rename={name}" for name in options.rename)]
+    config = Config(str(options.config), cmd_opts=argparse.Namespace(x=arguments, autogenerate=True))
     try:
-        written = command.revision(Config(str(options.config)), options.message, autogenerate=True)
+        written = command.revision(config, options.message, autogenerate=True)
     except CommandError as exc:
         raise ReviewError(str(exc)) from exc
     ids = {script.revision for script in (written if isinstance(written, list) else [written]) if script}
@@ -120,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     parsers["lint"].add_argument("--format", choices=["github", "json", "sarif"])
     parsers["lint"].add_argument("--frozen", action="store_true", help="report revisions that are not frozen")
     parsers["revision"].add_argument("--message", required=True)
+    parsers["revision"].add_argument("--plain", action="store_true", help="write Alembic's form")
+    parsers["revision"].add_argument("--rename", action="append", default=[], metavar="OLD:NEW", help="rename a column")
     return parser
 
 

@@ -30,8 +30,10 @@ def _process_directives(
     context: MigrationContext, _revision: str | Iterable[str | None] | Iterable[str], directives: list[MigrationScript]
 ) -> None:
     from rds_alembic.autogenerate.directives import process  # noqa: PLC0415 - not needed to run revisions
+    from rds_alembic.autogenerate.safe_forms import write_safe_forms  # noqa: PLC0415 - not needed to run revisions
 
     process(context, directives)
+    write_safe_forms(context, directives)
 
 
 def _compare(context: Any, operations: Any) -> Any:

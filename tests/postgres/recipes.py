@@ -22,6 +22,7 @@ _BLOCK = re.compile(
 )
 _LOCK = re.compile(r"^\| (\d+) \| ([A-Z ]+)", re.MULTILINE)
 _TABLES = re.compile(r"^```sql\n(CREATE TABLE depots .+?)^```$", re.MULTILINE | re.DOTALL)
+_GENERATED = re.compile(r"^\| ((?:add|drop|change|rename|forbid|allow) [^|`]+?) \| (.+) \|$", re.MULTILINE)
 _TYPE_CHANGE = re.compile(r"^\| `(.+)` \| `(.+)` \| (yes|no) \|$", re.MULTILINE)
 
 _GRANTS = ("GRANT SELECT, INSERT, UPDATE ON parcels TO querier", "GRANT SELECT ON depots TO querier")
@@ -61,20 +62,26 @@ class Recipe:
 
 
 def read_recipes() -> dict[str, Recipe]:
-    """Return the recipes of the guide by their headings."""
+    """Return the recipes of the guide that have revisions, by their headings."""
     _, *parts = _HEADING.split(GUIDE.read_text())
-    return {title: _recipe(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)}
+    recipes = {title: _recipe(title, text) for title, text in zip(parts[::2], parts[1::2], strict=True)}
+    return {title: recipe for title, recipe in recipes.items() if recipe.revisions}
 
 
 def _recipe(title: str, text: str) -> Recipe:
     locks = {int(number): lock.strip() for number, lock in _LOCK.findall(text)}
     blocks = [(int(number), int(total), int(at), code) for number, total, at, code in _BLOCK.findall(text)]
     assert [number for number, *_ in blocks] == list(range(1, len(blocks) + 1)), f"{title}: revisions out of order"
-    assert {total for _, total, *_ in blocks} == {len(blocks)}, f"{title}: {len(blocks)} revisions"
+    assert {total for _, total, *_ in blocks} <= {len(blocks)}, f"{title}: {len(blocks)} revisions"
     assert set(locks) in ({*range(1, len(blocks) + 1)}, set()), (
         f"{title}: the table of locks must have a row for each revision"
     )
     return Recipe(title, tuple(Revision(f"r{number}", at, code, locks.get(number)) for number, _, at, code in blocks))
+
+
+def generated_revisions() -> dict[str, str]:
+    """Return the revisions that `make revision` writes for a change, according to the guide."""
+    return dict(_GENERATED.findall(GUIDE.read_text()))
 
 
 def type_changes() -> list[tuple[str, str, bool]]:

@@ -9,16 +9,6 @@ TRIMMED = Code(
     insert=OLD.insert.replace("%(recipient)s", "btrim(%(recipient)s)"),
     move=OLD.move.replace("%(recipient)s", "btrim(%(recipient)s)"),
 )
-WITH_CITY = Code(
-    insert="""
-        INSERT INTO parcels (recipient, address, weight, depot_id, city)
-        VALUES (%(recipient)s, %(address)s, %(weight)s, 1, split_part(%(address)s, ', ', 2)) RETURNING id
-    """,
-    move="""
-        UPDATE parcels SET recipient = %(recipient)s, address = %(address)s, city = split_part(%(address)s, ', ', 2)
-        WHERE id = %(id)s
-    """,
-)
 RENAMED = Code(
     insert=OLD.insert.replace("(recipient,", "(recipient_name,"),
     move=OLD.move.replace("SET recipient", "SET recipient_name"),
@@ -41,24 +31,7 @@ class Scenario:
 
 
 SCENARIOS = {
-    "Add a column with a default": Scenario(has=("column insured boolean NOT NULL DEFAULT false",), wrong="insured"),
-    "Add an index": Scenario(has=("index ix_parcels_recipient",)),
-    "Add a foreign key": Scenario(
-        has=("constraint fk_parcels_depot_id_depots FOREIGN KEY (depot_id) REFERENCES depots(id)",)
-    ),
     "Backfill in batches": Scenario(codes=(OLD, TRIMMED, TRIMMED), wrong="recipient <> btrim(recipient)"),
-    "Add a NOT NULL column with computed values": Scenario(
-        codes=(OLD, OLD, WITH_CITY, WITH_CITY),
-        has=("column city text NOT NULL",),
-        wrong="city <> split_part(address, ', ', 2)",
-    ),
-    "Rename a column": Scenario(
-        codes=(OLD, OLD, RENAMED, RENAMED),
-        has=("column recipient_name text NOT NULL",),
-        columns={"recipient": "recipient_name", "address": "address", "weight": "weight"},
-    ),
-    "Change the type of a column": Scenario(has=("column weight bigint NOT NULL",)),
-    "Add a value to an enum type": Scenario(has=("type parcel_state registered, delivered, returned",)),
     "Add a table": Scenario(has=("table complaints app_owner=arwdDxtm/app_owner, querier=ar/app_owner",)),
 }
 

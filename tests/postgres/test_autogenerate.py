@@ -62,7 +62,7 @@ def test_a_change_is_written_with_its_way_back(change: Change, model_connection:
 def test_the_table_in_the_guide_names_the_tested_changes() -> None:
     rows = [f"| {row} | writes it |" for row in dict.fromkeys(change.row for change in CHANGES)]
     rows += [
-        f"| {RENAMED} | writes a drop and an add, **which lose the data**: see [Rename a column](#rename-a-column) |",
+        f"| {RENAMED} | asks whether it is renamed or dropped: see [Rename a column](#rename-a-column) |",
         f"| {REJECTED} | rejects it, with what to write |",
         f"| {REPORTED} | reports it, and does not write it |",
         f"| {LEFT} | leaves them alone |",

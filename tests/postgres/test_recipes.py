@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -17,29 +16,33 @@ from psycopg2 import errors
 
 from localaws.rds import RdsInstance
 from migrator.errors import UpgradeError
-from migrator.events import RolesRequest
-from migrator.roles import reconcile
-from migrator.settings import UpgradeSettings
-from migrator.upgrade_context import Outcome
+from rds_alembic.autogenerate.safe_forms.type_changes import rewrites_table
 from rds_iam.deadline import Deadline
 from review.revision_scripts import RevisionScripts
 from review.rules.judge import judge
 from review.start import Start
-from tests.postgres import recipes
+from tests.postgres import parcels, recipes
+from tests.postgres.parcels import (
+    FEW,
+    MANY,
+    NOBODY_WAITS_SECONDS,
+    by_id,
+    copied,
+    filenode,
+    held_open,
+    lost,
+    run,
+    schema,
+)
 from tests.postgres.projects import Project
 from tests.postgres.recipes import BASE, RECIPES
 from tests.postgres.review_projects import empty_database, record_after
-from tests.postgres.scenarios import FILL, NAIVE, OLD, SCENARIOS, SCHEMA
-from tests.postgres.servers import SETTINGS, Cluster
+from tests.postgres.scenarios import NAIVE, OLD, SCENARIOS
+from tests.postgres.servers import Cluster
 from tests.postgres.traffic import traffic, watched
-from tests.postgres.upgrades import as_migrator, run_upgrade
 
-MANY, FEW = 200_000, 1_000
 BATCH = 5_000
 TRIMMED = "recipient = btrim(recipient)"
-# A right recipe holds nobody up for a tenth of this; the rest is for a machine that is busy with other things.
-NOBODY_WAITS_SECONDS = 1.0
-ROLES = RolesRequest("app_owner", "migrator", ("querier",))
 WITH_LOCKS = [title for title, recipe in RECIPES.items() if recipe.revisions[0].lock]
 
 type Record = Callable[[str, object], None]
@@ -48,30 +51,9 @@ type Record = Callable[[str, object], None]
 @pytest.fixture(scope="module")
 def templates(postgres: RdsInstance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Create the template databases `few` and `many`, which contain the guide's tables with few and many rows."""
-    cluster = Cluster(postgres)
-    cluster.reset()
-    with cluster.connect_as_master() as master:
-        reconcile(master, ROLES)
-    run(cluster, recipes.project_with_tables(tmp_path_factory.mktemp("tables")))
-    sizes = {"few": FEW, "many": MANY}
-    try:
-        for name, rows in sizes.items():
-            cluster.admin(FILL.format(rows=rows))
-            cluster.admin("VACUUM (FREEZE, ANALYZE) parcels")
-            postgres.admin(f"CREATE DATABASE {name} TEMPLATE {SETTINGS.database}", database="postgres")
+    project = recipes.project_with_tables(tmp_path_factory.mktemp("tables"))
+    with parcels.templates(postgres, project, ["few", "many"]) as cluster:
         yield cluster
-    finally:
-        for name in sizes:  # the roles own what is in them, and could not be dropped
-            postgres.admin(f"DROP DATABASE IF EXISTS {name}", database="postgres")
-
-
-def copied(cluster: Cluster, template: str) -> Cluster:
-    name, master_name, admin = SETTINGS.database, SETTINGS.master_username, cluster.postgres.admin
-    admin(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
-    admin(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {master_name}", database="postgres")
-    with cluster.connect_as_master() as master:
-        reconcile(master, ROLES)  # a copy does not have the privileges on the database
-    return cluster
 
 
 @pytest.fixture
@@ -87,13 +69,6 @@ def small(templates: Cluster) -> Cluster:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return recipes.project_with_tables(tmp_path / "project")
-
-
-def run(cluster: Cluster, project: Project, *, lock_timeout: float = 3.0) -> Outcome:
-    """Upgrade as the migrator does: with a token, and with its session settings."""
-    session = UpgradeSettings(lock_timeout).server_settings()
-    options = " ".join(f"-c {name}={value}" for name, value in session.items())
-    return run_upgrade(as_migrator(cluster, options=options), project.folder, project.request())
 
 
 @contextmanager
@@ -113,21 +88,12 @@ def alembic(cluster: Cluster, project: Project) -> Iterator[Callable[..., None]]
     engine.dispose()
 
 
-def schema(cluster: Cluster) -> list[str]:
-    return [str(line) for (line,) in cluster.admin(SCHEMA)]
-
-
 def state(cluster: Cluster) -> tuple[list[str], object]:
     return schema(cluster), content(cluster)
 
 
 def content(cluster: Cluster) -> object:
     return cluster.admin("SELECT md5(string_agg(parcels::text, ' ' ORDER BY id)) FROM parcels")
-
-
-def filenode(cluster: Cluster) -> object:
-    """Return the file node of the table, which a rewrite changes."""
-    return cluster.admin("SELECT pg_relation_filenode('parcels')")
 
 
 def test_each_recipe_of_the_guide_is_tested() -> None:
@@ -179,22 +145,6 @@ def test_old_and_new_code_works_during_a_recipe_and_no_session_waits(
     assert [line for line in schema(large) if "NOT VALID" in line] == []
     assert large.admin(f"SELECT count(*) FROM parcels WHERE {scenario.wrong}") == [(0,)]
     assert lost(large, scenario.columns, load.written) == []
-
-
-def by_id(cluster: Cluster, sql: str) -> dict[int, Any]:
-    return dict(cast("list[tuple[int, Any]]", cluster.admin(sql)))
-
-
-def lost(cluster: Cluster, columns: dict[str, str], written: dict[int, dict[str, object]]) -> list[object]:
-    """Return the rows with other values than the written ones. `columns` maps the names to expressions."""
-    named = ", ".join(f"'{name}', {column}" for name, column in columns.items())
-    keys = ", ".join(map(str, written))
-    rows = by_id(cluster, f"SELECT id, json_build_object({named}) FROM parcels WHERE id IN ({keys})")
-    return [
-        (values, rows[row])
-        for row, values in written.items()
-        if any(str(rows[row][name]).strip() != str(value).strip() for name, value in values.items())
-    ]
 
 
 def test_a_naive_change_blocks_other_sessions_while_it_reads_every_row(
@@ -269,51 +219,6 @@ def execute(cluster: Cluster, script: str) -> None:
             cursor.execute(statement)
 
 
-def test_the_recipe_replaces_the_invalid_index_of_a_failed_build(small: Cluster, project: Project) -> None:
-    project.add("fails", body=concurrently("['depot_id'], unique=True"))
-    with pytest.raises(UpgradeError, match="23505"):
-        run(small, project)
-    project.remove("fails")
-    project.add("fails", body=concurrently("['recipient'], if_not_exists=True"))
-    run(small, project)
-    assert "index ix_parcels_recipient NOT VALID" in schema(small), "IF NOT EXISTS keeps the invalid index"
-    recipes.add(project, RECIPES["Add an index"].revisions)
-    run(small, project)
-    assert "index ix_parcels_recipient" in schema(small)
-
-
-def concurrently(what: str) -> str:
-    index = f"op.create_index('ix_parcels_recipient', 'parcels', {what}, postgresql_concurrently=True)"
-    return f"with op.get_context().autocommit_block():\n    {index}"
-
-
-def test_the_index_of_the_recipe_is_built_in_one_attempt_while_a_transaction_is_open(
-    small: Cluster, project: Project
-) -> None:
-    project.add("naive", body=concurrently("['recipient']"))
-    with held_open(small, seconds=0.5), pytest.raises(UpgradeError, match="42P07"):
-        run(small, project, lock_timeout=0.2)  # the second attempt fails because of the invalid index
-    project.remove("naive")
-    recipes.add(project, RECIPES["Add an index"].revisions)
-    project.add("after", "CREATE TABLE timeout AS SELECT current_setting('lock_timeout') AS value")
-    with held_open(small, seconds=1.0):
-        outcome = run(small, project, lock_timeout=0.2)
-    assert outcome.retries == 0
-    assert "index ix_parcels_recipient" in schema(small)
-    assert small.admin("SELECT value FROM timeout") == [("200ms",)], "the next revision must have its own timeout"
-
-
-@contextmanager
-def held_open(cluster: Cluster, seconds: float) -> Iterator[None]:
-    """Keep a transaction with a changed row open for some seconds."""
-    with closing(cluster.connect_with_token("querier")) as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE parcels SET weight = 1 WHERE id = 1")
-        timer = threading.Timer(seconds, connection.commit)
-        timer.start()
-        yield
-        timer.join()
-
-
 def test_a_cancelled_backfill_continues_after_its_last_batch(large: Cluster, project: Project) -> None:
     recipes.add(project, RECIPES["Backfill in batches"].revisions)
     stopper = threading.Thread(target=stop_after_some_batches, args=(large,))
@@ -351,6 +256,9 @@ def test_the_guide_is_right_about_the_type_changes_that_rewrite_the_table(small:
     changes = recipes.type_changes()
     results = [(before, after, rewrites_to(small, before, after)) for before, after, _ in changes]
     assert results == changes
+    assert [rewrites_table(before.upper(), after.upper()) for before, after, _ in changes] == [
+        rewrites for *_, rewrites in changes
+    ], "autogenerate must know these changes"
     assert len(results) > 10
 
 
@@ -372,7 +280,7 @@ def test_a_new_value_of_an_enum_type_is_used_in_a_later_revision(small: Cluster,
     with pytest.raises(UpgradeError, match="55P04"):
         run(small, project)
     project.remove("naive")
-    recipes.add(project, RECIPES["Add a value to an enum type"].revisions)
+    project.add("value", "ALTER TYPE parcel_state ADD VALUE IF NOT EXISTS 'returned'")
     project.add("later", use)
     run(small, project)
     assert small.admin("SELECT state FROM parcels WHERE id = 1") == [("returned",)]

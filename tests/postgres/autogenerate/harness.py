@@ -1,6 +1,7 @@
 """Revisions that autogenerate writes for a model, run by Alembic itself in a database of the tests."""
 
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from difflib import unified_diff
@@ -47,7 +48,7 @@ SCHEMAS = ("public", "audit", "Other schema")
 
 
 class History:
-    """An Alembic project whose revisions are generated."""
+    """An Alembic project whose revisions are generated, without the division into safe forms."""
 
     def __init__(self, folder: Path, connection: sa.Connection, **options: Any) -> None:
         (folder / "versions").mkdir(parents=True)
@@ -59,7 +60,7 @@ class History:
 
     def config(self, metadata: sa.MetaData) -> Config:
         """Return the configuration of Alembic for a model."""
-        config = Config()
+        config = Config(cmd_opts=Namespace(x=["plain"]))
         config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
         config.attributes.update(connection=self.connection, metadata=metadata, options=self.options)
         return config
