@@ -51,13 +51,18 @@ SELECT current_database() AS name, current_setting('server_version') AS version,
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
     current_setting('max_connections')::int AS max_connections, pg_is_in_recovery() AS is_standby
 """
-_HAS_LOG = "SELECT to_regclass('alembic_history.revisions') IS NOT NULL AS has_log"
+_EXISTS = "SELECT to_regclass(%s) IS NOT NULL AS is_table"
 _RUNS = """
 SELECT min(applied_at - make_interval(secs => seconds)) AS started_at, max(applied_at) AS ended_at,
     string_agg(DISTINCT event, ', ') AS event, count(*) AS revisions,
     (array_agg(revision ORDER BY id DESC))[1] AS last_revision, round(sum(seconds)::numeric, 3) AS seconds,
     count(DISTINCT invocation) AS invocations, max(login) AS login, max(caller) AS caller, request_id
 FROM alembic_history.revisions GROUP BY request_id ORDER BY max(id) DESC LIMIT %s
+"""
+
+
+_OPERATIONS = """
+SELECT performed_at, command, arguments, caller FROM alembic_history.operations ORDER BY id DESC LIMIT %s
 """
 
 
@@ -68,7 +73,7 @@ def activity(reading: Reading) -> Answer:
 
 
 def status(reading: Reading) -> Answer:
-    """Return the state of the database, its revisions, the upgrade in progress and the last runs."""
+    """Return the state of the database, its revisions, the upgrade in progress, the last runs and operations."""
     database, manifest = database_heads(reading), reading.manifest
     with reading.observe() as session:
         log = read_log(session)
@@ -79,7 +84,8 @@ def status(reading: Reading) -> Answer:
             "pending": pending(database, manifest, log),
             "ahead": list(divergence.ahead(database, manifest, log)),
             **_upgrade_in_progress(session),
-            "runs": _runs(session),
+            "runs": _last(session, "alembic_history.revisions", _RUNS),
+            "operations": _last(session, "alembic_history.operations", _OPERATIONS),
         }
 
 
@@ -101,7 +107,6 @@ def _upgrade_in_progress(session: Connection) -> dict[str, list[Row]]:
     }
 
 
-def _runs(session: Connection) -> list[Row]:
-    if rows(session, _HAS_LOG) != [{"has_log": True}]:
-        return []
-    return rows(session, _RUNS, (_SHOWN_RUNS,))
+def _last(session: Connection, table: str, query: str) -> list[Row]:
+    """Return the last rows of a table of the migration log, which the first upgrade creates."""
+    return rows(session, query, (_SHOWN_RUNS,)) if rows(session, _EXISTS, (table,)) == [{"is_table": True}] else []

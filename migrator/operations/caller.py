@@ -31,10 +31,10 @@ def verify_caller(headers: Mapping[str, str], function_name: str, environ: Mappi
         raise MigratorError(f"identity must be the signed headers of a request to STS, with {FUNCTION_HEADER}")
     if lowered.get(FUNCTION_HEADER) != function_name:
         raise MigratorError(f"identity must be signed for this function (got {lowered.get(FUNCTION_HEADER)!r})")
-    found = _ARN.search(_ask_sts(lowered, environ))
-    if not found:
+    arn = _ARN.search(_ask_sts(lowered, environ))
+    if not arn:
         raise MigratorError("the caller cannot be verified: STS returned no ARN")
-    return found[1]
+    return arn[1]
 
 
 def sts_endpoint(environ: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ from migrator.operations.arguments import Answer
 from migrator.operations.changing import Changing
 from migrator.operations.plan import check_action
 from migrator.operations.project import read_scripts
+from migrator.projects import qualified_name
 from migrator.revision_retry import run_revision
 from migrator.supervisor import OnStarted, supervise
 from migrator.upgrade_context import Progress, UpgradeContext
@@ -72,7 +73,9 @@ class _LockedChange:
         heads = self.runner.heads()
         if event == "upgrade":
             remaining = steps_to_apply(steps, heads, self.manifest)
-            divergence.check_unchanged(self.manifest.ancestors(heads), self.manifest, read_log(self.session))
+            divergence.check_unchanged(
+                self.manifest.ancestors(heads), self.manifest, read_log(self.session, self.log.version_table)
+            )
         else:
             remaining = steps_to_revert(steps, heads, self.manifest)
         self._prepare_log()
@@ -95,7 +98,9 @@ class _LockedChange:
         self._prepare_log()
         if target or heads:
             self.runner.stamp(f"stamp {target or 'base'} failed", self.scripts.stamp_step(target, heads))
-        before = divergence.applied(heads, read_log(self.session)) | self.manifest.ancestors(heads)
+        before = divergence.applied(heads, read_log(self.session, self.log.version_table)) | self.manifest.ancestors(
+            heads
+        )
         after = self.manifest.ancestors([target] if target else [])
         added = [revision for revision in self.manifest.files if revision in after - before] or [target] * bool(target)
         with self.runner.driver_connection() as connection, connection:
@@ -106,8 +111,7 @@ class _LockedChange:
     def _prepare_log(self) -> None:
         with self.runner.driver_connection() as connection:
             self.log.prepare(connection)
-            if self.runner.version_table:
-                share_version_table(connection, *self.runner.version_table)
+            share_version_table(connection, *self.runner.version_table)
 
     def _answer(self, done: Sequence[str], *, complete: bool, seconds: float) -> Answer:
         heads = sorted(self.runner.heads())
@@ -185,5 +189,8 @@ def _locked(changing: Changing, operation: str, started_at: int, on_started: OnS
         upgrade_lock(session, changing.deadline.sooner(LOCK_SECONDS)),
         RevisionRunner.open(scripts, changing.connect, changing.deadline) as runner,
     ):
-        log = MigrationLog(request, changing.invocation, manifest, changing.caller)
+        runner.heads()  # reads the name of the version table, too
+        with runner.driver_connection() as connection:
+            version_table = qualified_name(connection, *runner.version_table)
+        log = MigrationLog(request, changing.invocation, manifest, version_table, changing.caller)
         yield _LockedChange(session, scripts, runner, manifest, context, log)

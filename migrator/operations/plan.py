@@ -97,10 +97,10 @@ class _Planner:
                 return self._stamp(revision)
             directory = self._scripts.directory
             if action == "upgrade":
-                found = reversed(list(directory.iterate_revisions(revision, self._heads, implicit_base=True)))
+                scripts = reversed(list(directory.iterate_revisions(revision, self._heads, implicit_base=True)))
             else:
-                found = directory.iterate_revisions(self._heads, revision, select_for_downgrade=True)
-            chain = list(found)
+                scripts = directory.iterate_revisions(self._heads, revision, select_for_downgrade=True)
+            chain = list(scripts)
         step_of = self._scripts.upgrade_step if action == "upgrade" else self._scripts.downgrade_step
         sql, problem = self._render([step_of(script.revision) for script in chain])
         names = tuple(script.revision for script in chain)

@@ -32,15 +32,15 @@ def terminate(changing: Changing, *, pids: Sequence[int], others: bool) -> Answe
 
 def _end(changing: Changing, command: str, pids: Sequence[int], *, others: bool) -> Answer:
     with changing.session() as session:
-        found = rows(session, _SESSIONS, (f"{APPLICATION_NAME}%", list(pids), list(pids)))
+        sessions = rows(session, _SESSIONS, (f"{APPLICATION_NAME}%", list(pids), list(pids)))
         if not pids:
-            found = [row for row in found if row["is_upgrade"]]
-        _check(found, pids, others=others)
-        changing.record(command, {"pids": [row["pid"] for row in found]})
-        if command == "cancel" and any(row["is_upgrade"] for row in found):
+            sessions = [row for row in sessions if row["is_upgrade"]]
+        _check(sessions, pids, others=others)
+        changing.record(command, {"pids": [row["pid"] for row in sessions]})
+        if command == "cancel" and any(row["is_upgrade"] for row in sessions):
             _stop_deployment(changing)
         query = f"SELECT pg_{command}_backend(%s) AS done"
-        return {"sessions": [{**row, **rows(session, query, (row["pid"],))[0]} for row in found]}
+        return {"sessions": [{**row, **rows(session, query, (row["pid"],))[0]} for row in sessions]}
 
 
 def _stop_deployment(changing: Changing) -> None:
@@ -49,12 +49,12 @@ def _stop_deployment(changing: Changing) -> None:
         record_cancellation(connection, changing.deployment.get("STACK_ID", ""))
 
 
-def _check(found: Sequence[Row], pids: Sequence[int], *, others: bool) -> None:
+def _check(sessions: Sequence[Row], pids: Sequence[int], *, others: bool) -> None:
     """Raise EventError for a pid that is not a session of this database, or not one of an upgrade."""
-    missing = sorted(set(pids) - {int(str(row["pid"])) for row in found})
+    missing = sorted(set(pids) - {int(str(row["pid"])) for row in sessions})
     if missing:
         raise EventError(f"pid must be a session in this database (got {', '.join(map(str, missing))})")
-    foreign = [row for row in found if not row["is_upgrade"]]
+    foreign = [row for row in sessions if not row["is_upgrade"]]
     if foreign and not others:
         names = ", ".join(f"{row['pid']} of {row['role']}" for row in foreign)
         raise EventError(f"pid must be a session of an upgrade (got {names}): use --any for another session")

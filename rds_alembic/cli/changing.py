@@ -23,7 +23,7 @@ def upgrade(stack: Stack, *, revision: str, sql: bool, yes: bool, as_json: bool)
     if sql:
         _print_sql(plan)
         return
-    _run_steps(stack, plan, yes=yes, as_json=as_json)
+    print_answer(_run_steps(stack, plan, yes=yes), as_json=as_json)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a revision
@@ -37,7 +37,7 @@ def downgrade(stack: Stack, *, revision: str, sql: bool, yes: bool, as_json: boo
     if sql:
         _print_sql(plan)
         return
-    _run_steps(stack, plan, yes=yes, as_json=as_json)
+    print_answer(_run_steps(stack, plan, yes=yes), as_json=as_json)
 
 
 @click.command()
@@ -81,16 +81,15 @@ def rerun(stack: Stack, *, yes: bool, as_json: bool) -> None:
     click.echo(f"stack     {stack.name}, {stack.status}", err=True)
     confirm("Set up the roles of the deployment again, which restores lost logins and grants?", yes=yes)
     answer = stack.change("roles")
-    print_answer(answer, as_json=as_json)
-    _run_steps(stack, stack.change("plan", action="upgrade", revision="head"), yes=yes, as_json=as_json)
+    plan = stack.change("plan", action="upgrade", revision="head")
+    print_answer({**answer, **_run_steps(stack, plan, yes=yes)}, as_json=as_json)
 
 
-def _run_steps(stack: Stack, plan: Answer, *, yes: bool, as_json: bool) -> None:
-    """Show the plan, ask, and invoke the function until all steps are done."""
+def _run_steps(stack: Stack, plan: Answer, *, yes: bool) -> Answer:
+    """Show the plan, ask, and invoke the function until all steps are done. Return the sum of the answers."""
     steps = [step["revision"] for step in plan["steps"]]
     if not steps:
-        print_answer({"revision": plan["revision"], "done": [], "complete": True}, as_json=as_json)
-        return
+        return {"revision": plan["revision"], "done": [], "complete": True}
     _show(stack, plan)
     confirm(f"{plan['action'].capitalize()} {len(steps)} revision{'s' if len(steps) > 1 else ''}?", yes=yes)
     operation, done, seconds = _operation(), [], 0.0
@@ -103,7 +102,7 @@ def _run_steps(stack: Stack, plan: Answer, *, yes: bool, as_json: bool) -> None:
         if not answer["done"]:
             raise CommandError(f"no revision was finished in an invocation; the database is at {answer['revision']}")
         click.echo(f"done so far: {', '.join(done)}; continuing in another invocation", err=True)
-    print_answer({**answer, "done": done, "seconds": round(seconds, 3)}, as_json=as_json)
+    return {**answer, "done": done, "seconds": round(seconds, 3)}
 
 
 def _end_sessions(stack: Stack, command: str, pids: tuple[int, ...], *, others: bool, yes: bool, as_json: bool) -> None:

@@ -73,6 +73,8 @@ def test_changes_are_recorded_with_the_verified_caller(
     callers = select(aws, "SELECT command, caller FROM alembic_history.operations ORDER BY id")
     arn = "arn:aws:iam::000000000000:user/changing"
     assert callers == [("stamp", arn), ("stamp", arn), ("roles", arn)]
+    operations = answer_of(aws, "status", operator=changing)["operations"]
+    assert [(entry["command"], entry["caller"]) for entry in operations] == [*reversed(callers)]
 
 
 @pytest.mark.parametrize("change", ["signature", "missing"])

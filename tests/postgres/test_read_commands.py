@@ -174,7 +174,7 @@ def test_the_status_names_the_database_the_revisions_and_the_last_runs(
         ("upgrade", "r1", 1),
     ]
     assert all(entry["started_at"] <= entry["ended_at"] for entry in answer["runs"])
-    assert (answer["lock_holder"], answer["blockers"]) == ([], [])
+    assert (answer["lock_holder"], answer["blockers"], answer["operations"]) == ([], [], [])
 
 
 def test_an_upgrade_that_waits_for_a_table_is_shown_with_its_blocker(
