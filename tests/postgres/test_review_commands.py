@@ -107,6 +107,19 @@ def test_a_project_that_cannot_be_run_is_reported_in_one_line(
     assert message in line
 
 
+def test_settings_may_be_in_pyproject_toml_and_name_further_roles(
+    project: AlembicProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.add("two", "GRANT SELECT ON t TO shop")
+    settings = '[tool.alembic]\nscript_location = "%(here)s/scripts"\nstart_after = "one"\n'
+    Path("pyproject.toml").write_text(settings)
+    project.ini.unlink()
+    assert main(["lint"]) == 1
+    assert 'role "shop" does not exist (SQLSTATE 42704); name the roles' in capsys.readouterr().out
+    Path("pyproject.toml").write_text(f'{settings}roles = "shop"\n')
+    assert main(["lint"]) == 0
+
+
 def test_a_revision_before_the_start_that_cannot_run_is_an_error(
     project: AlembicProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
