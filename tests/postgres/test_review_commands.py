@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from localaws.postgres.data_cache import DataCache
 from review.__main__ import main
+from review.record import record
+from review.revision_scripts import RevisionScripts
 from tests.alembic_projects import AlembicProject
 
 ROOT = Path(__file__).parents[2]
@@ -182,3 +185,27 @@ def test_a_new_revision_is_judged_alone(
     monkeypatch.syspath_prepend(tmp_path)
     assert main(["revision", "--message", "add a table"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 revision: no findings"
+
+
+def test_the_database_before_the_start_is_kept_until_a_revision_changes(
+    project: AlembicProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("review.record.CACHED_SECONDS", 0.0)
+    cache = DataCache(tmp_path / "cache", entries=2)
+    monkeypatch.setattr("review.database.CACHE", cache)
+    monkeypatch.setattr("review.record.CACHE", cache)
+    path = project.path("one")
+    code = path.read_text()
+    project.add("two", "ALTER TABLE t ADD a int")
+    assert failures_after("one") == [None]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    path.write_text(code.replace("(id int", "(a int, id int"))
+    assert failures_after("one") == ['column "a" of relation "t" already exists']
+    path.write_text(code)
+    assert failures_after("one") == [None]
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def failures_after(start: str) -> list[str | None]:
+    recordings = record(RevisionScripts.read(Path("alembic.ini")), (start,))
+    return [recording.failure.message if recording.failure else None for recording in recordings]
