@@ -88,6 +88,8 @@ def test_revisions_up_to_the_baseline_have_no_findings(
     project.ini.write_text(project.ini.read_text().replace("[alembic]", "[alembic]\nstart_after = two"))
     assert main(["lint", "--format", "github"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 revision: no findings"
+    assert main(["freeze"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["frozen: one", "frozen: two", "frozen: three"]
 
 
 @pytest.mark.parametrize(
