@@ -14,6 +14,8 @@ from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+from migrations.tables import metadata
+
 # The roles of the stack, which exist before the first revision: the owner of the tables, and the roles in its GRANTs.
 OWNER = "app_owner"
 ROLES = ("migrator", "querier")
@@ -96,7 +98,12 @@ def _upgrade_to_head(connection: sa.Connection, directory: ScriptDirectory) -> N
 
 def _apply(script: Script, directory: ScriptDirectory, connection: sa.Connection) -> None:
     step = MigrationStep.upgrade_from_script(directory.revision_map, script)
-    options = {"fn": lambda _heads, _context: [step], "transaction_per_migration": True}
+    # With the metadata, constraints get the names of its convention, as in an upgrade by env.py.
+    options = {
+        "fn": lambda _heads, _context: [step],
+        "transaction_per_migration": True,
+        "target_metadata": metadata,
+    }
     try:
         migration = MigrationContext.configure(connection, opts=options)
         with migration.begin_transaction(), Operations.context(migration):

@@ -28,6 +28,9 @@ USAGE = {
     "revision": 'make revision m="MESSAGE" [RENAME=[TABLE.]OLD:NEW | RENAME=no] [PLAIN=1]',
 }
 
+NEVER_FROZEN = {"cannot-run", "edited-history", "versions-lock"}
+"""The rules of findings that prevent `make freeze` also in revisions up to the baseline."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Return 0 without findings, 1 with findings, 2 after an error."""
@@ -63,7 +66,8 @@ def _freeze(options: argparse.Namespace) -> int:
     frozen = FrozenRevisions.read(scripts)
     start = Start(scripts.before_first(lambda revision: revision not in frozen.entries), "the frozen revisions")
     judgement = _judge(options, lambda _: start)
-    if judgement.findings:
+    judged = {script.revision for script in scripts.after(find_baseline(scripts, since=None).revisions)}
+    if any(finding.revision in {*judged, None} or finding.rule in NEVER_FROZEN for finding in judgement.findings):
         _report(judgement, None)
         raise ReviewError("no revision was frozen, because there are findings")
     added = frozen.freeze(judgement.recordings)

@@ -21,6 +21,7 @@ CACHE = DataCache(Path(__file__).parents[1] / ".build/cache/review")
 # The roles of the stack, which exist before the first revision. The tables belong to OWNER.
 OWNER = "app_owner"
 ROLES = ("migrator", "querier")
+LOCK_TIMEOUT = "10s"
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,12 @@ class Database:
     parameters: dict[str, Any]
 
     def connect(self) -> Session:
-        """Open a session as the migrator does: it works as the owner of the tables."""
-        session: Session = psycopg2.connect(**self.parameters)
+        """Open a session as the migrator does: as the owner of the tables, and with a lock timeout.
+
+        The timeout ends a revision that waits for a lock of its own, on another connection.
+        """
+        options = f"{self.parameters['options']} -c lock_timeout={LOCK_TIMEOUT}"
+        session: Session = psycopg2.connect(**{**self.parameters, "options": options})
         return session
 
     def connect_as_superuser(self) -> Session:

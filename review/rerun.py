@@ -4,7 +4,7 @@ The statements outside a transaction stay when a revision fails, so that they mu
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from alembic.script import Script
 from psycopg2.sql import SQL, Identifier
@@ -23,11 +23,13 @@ def rerun_failures(
 ) -> Iterator[tuple[str, Failure]]:
     """Interrupt a revision at its statements outside a transaction, run it again, and yield the rules and failures.
 
-    `database` has the state after the revision, and `before` the state before it.
+    `database` has the state after the revision, and `before` the state before it, which is lost.
     """
-    for number in _interruptions(recording):
+    numbers = _interruptions(recording)
+    for number in numbers:
         statement = recording.statements[number]
-        with before.copy("again") as again, again.engine() as engine:
+        copy = nullcontext(before) if number == numbers[-1] else before.copy("again")
+        with copy as again, again.engine() as engine:
             record_revision(RevisionRunner(scripts, engine), script, again, interrupt_at=number)
             second = record_revision(RevisionRunner(scripts, engine), script, again)
             if second.failure is not None:

@@ -32,9 +32,11 @@ class RevisionScripts:
     @classmethod
     def read(cls, ini: Path) -> "RevisionScripts":
         """Load all revisions. Raises ReviewError for files that Alembic cannot load, and for invalid revision ids."""
-        if not ini.is_file():
+        toml = ini.resolve().with_name("pyproject.toml")
+        if not ini.is_file() and not toml.is_file():
             raise ReviewError(f"--config must be the alembic.ini of a project (got {ini}, which does not exist)")
-        config, directory = Config(str(ini.resolve())), None
+        file = str(ini.resolve()) if ini.is_file() else None
+        config, directory = Config(file, toml_file=toml if toml.is_file() else None), None
         with _restored_path(), files_read.observe():
             try:
                 with _strict_loading():
@@ -96,8 +98,8 @@ class RevisionScripts:
             ) from exc
 
     def option(self, name: str) -> str:
-        """Return an option of the section [alembic] of alembic.ini, or an empty text."""
-        return (self.config.get_main_option(name) or "").strip()
+        """Return an option of [alembic] in alembic.ini, or of [tool.alembic] in pyproject.toml, or an empty text."""
+        return str(self.config.get_alembic_option(name) or "").strip()
 
     @contextmanager
     def importable(self) -> Iterator[None]:

@@ -61,7 +61,9 @@ def _section(judgement: Judgement, recording: RevisionRecording, production: Pro
     title = f"### {_prose(recording.revision)} {_prose(recording.title)}".rstrip()
     verdict = [title, "", f"**{_prose(wording.verdict(recording, production))}**", ""]
     statements = wording.shown(recording)
-    items = [_item(statement, production) for statement in statements]
+    items = [_item(statement, production) for statement in statements if statement.locks or statement.error]
+    if others := len(statements) - len(items):
+        items.append(f"- {count(others, 'other statement')}: no lock on a table that existed before")
     details = [*verdict, *items, *([""] if items else ["No SQL.", ""])]
     limits = [f"- Not shown: {_prose(limit)}" for limit in wording.limits(recording)]
     tail = [*_findings(judgement.findings_of(recording.revision)), *limits, *([""] if limits else [])]

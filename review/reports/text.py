@@ -21,12 +21,13 @@ SQL_LENGTH = 400
 
 def show_plan(judgement: Judgement, production: Production, console: Console) -> None:
     """Print the summary, then each revision: its verdict, its statements, its findings, and the limits."""
+    shown: set[str] = set()
     console.print(Text(wording.summary(judgement), style="bold"), soft_wrap=True)
-    show_findings(judgement.findings_of(), console)
+    show_findings(judgement.findings_of(), console, shown)
     for recording in judgement.recordings:
         console.print()
         _revision(recording, production, console)
-        show_findings(judgement.findings_of(recording.revision), console)
+        show_findings(judgement.findings_of(recording.revision), console, shown)
     if judgement.not_run:
         console.print(f"not run, because an earlier revision fails: {', '.join(judgement.not_run)}", soft_wrap=True)
 
@@ -79,16 +80,21 @@ def show_judgement(judgement: Judgement, console: Console) -> None:
     console.print(summary(judgement), style="bold red" if judgement.findings else "bold green", highlight=False)
 
 
-def show_findings(findings: Iterable[Finding], console: Console) -> None:
-    """Print a line for each finding, which a terminal makes a link, and each advice once for a file."""
+def show_findings(findings: Iterable[Finding], console: Console, shown: set[str] | None = None) -> None:
+    """Print a line for each finding, which a terminal makes a link, and each advice once.
+
+    `shown` are the advices that were printed before.
+    """
+    shown = set() if shown is None else shown
     for path, group in groupby(findings, key=lambda finding: finding.path):
         in_file = list(group)
         for finding in in_file:
             console.print(_line(finding, path, "bold red"), soft_wrap=True)
-        for rule, advice in dict.fromkeys((finding.rule, finding.advice) for finding in in_file):
-            if advice:
-                console.print(Text.assemble("  ", (rule, "cyan")), soft_wrap=True)
-                console.print(Text(indent(advice, "    "), style="dim"), soft_wrap=True)
+        for finding in in_file:
+            if finding.advice and finding.advice not in shown:
+                shown.add(finding.advice)
+                console.print(Text.assemble("  ", (finding.rule, "cyan")), soft_wrap=True)
+                console.print(Text(indent(finding.advice, "    "), style="dim"), soft_wrap=True)
         console.print()
 
 

@@ -22,7 +22,9 @@ def findings(recording: RevisionRecording) -> Iterator[Finding]:
     if recording.failure is not None:
         failure = recording.failure
         code = f" (SQLSTATE {failure.sqlstate})" if failure.sqlstate else ""
-        message = f"the revision cannot run: {failure.message}{code}"
+        is_role = failure.sqlstate == "42704" and failure.message.startswith("role ")
+        remedy = "; name the roles of the stack in `roles` in the section [alembic] of alembic.ini" * is_role
+        message = f"the revision cannot run: {failure.message}{code}{remedy}"
         cause = "colon" if "bind parameter" in failure.message else ""
         yield _finding(recording, failure.line, "cannot-run", message, advice_of("cannot-run", cause))
     for rule, failure in recording.rerun_failures:

@@ -157,6 +157,13 @@ def test_findings_are_listed_with_their_positions_and_one_advice_per_rule(projec
     assert document.count("*builds-index*: Build the index concurrently") == 1
 
 
+def test_the_markdown_lists_the_statements_that_lock_an_existing_table(project: ReviewProject) -> None:
+    project.add("r1", "SELECT 1", "CREATE TABLE n (id int)", "ALTER TABLE parcels ADD a int")
+    items = [line for line in as_markdown(project.judge(*TABLES)).splitlines() if line.startswith("- ")]
+    assert items[0].startswith("- line 13: **ACCESS EXCLUSIVE** on `parcels`; changes the catalog; ")
+    assert items[1] == "- 2 other statements: no lock on a table that existed before"
+
+
 def test_no_line_of_the_markdown_is_a_table(project: ReviewProject) -> None:
     project.add("r1", "ALTER TABLE parcels ADD a int")
     assert [line for line in as_markdown(project.judge(*TABLES)).splitlines() if line.startswith("|")] == []

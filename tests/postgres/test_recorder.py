@@ -293,7 +293,7 @@ def test_the_session_of_a_revision_is_reset_before_the_next_one(project: ReviewP
     project.add("r2", "CREATE TABLE settings AS SELECT current_setting('lock_timeout') AS value, current_user AS name")
     assert [recording.failure for recording in project.record()] == [None, None]
     with closing(shared_database().connect_as_superuser()) as session:
-        assert catalog.query(session, "SELECT value, name::text FROM settings") == [("0", "app_owner")]
+        assert catalog.query(session, "SELECT value, name::text FROM settings") == [("10s", "app_owner")]
 
 
 @pytest.mark.parametrize(
@@ -309,6 +309,18 @@ def test_a_revision_that_rolls_back_its_own_work_cannot_run(project: ReviewProje
     (recording,) = project.record(*BEFORE)
     assert recording.failure
     assert "rolled back its own transaction" in recording.failure.message
+
+
+def test_a_revision_that_waits_for_its_own_lock_cannot_run(
+    project: ReviewProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("review.database.LOCK_TIMEOUT", "100ms")
+    select = 'connection.execute(sa.text("SELECT * FROM other"))'
+    body = f'op.execute("DROP TABLE other")\nwith op.get_bind().engine.connect() as connection:\n    {select}'
+    project.add("r1", body=body)
+    (recording,) = project.record(*BEFORE)
+    assert recording.failure
+    assert (recording.failure.sqlstate, recording.failure.line) == ("55P03", line_of(project.path("r1"), select))
 
 
 def test_the_files_that_a_revision_reads_are_recorded(project: ReviewProject) -> None:

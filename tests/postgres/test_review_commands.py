@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from localaws.postgres.data_cache import DataCache
 from review.__main__ import main
+from review.record import record
+from review.revision_scripts import RevisionScripts
 from tests.alembic_projects import AlembicProject
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +88,8 @@ def test_revisions_up_to_the_baseline_have_no_findings(
     project.ini.write_text(project.ini.read_text().replace("[alembic]", "[alembic]\nstart_after = two"))
     assert main(["lint", "--format", "github"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 revision: no findings"
+    assert main(["freeze"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["frozen: one", "frozen: two", "frozen: three"]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +110,19 @@ def test_a_project_that_cannot_be_run_is_reported_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("make lint-sql: ")
     assert message in line
+
+
+def test_settings_may_be_in_pyproject_toml_and_name_further_roles(
+    project: AlembicProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.add("two", "GRANT SELECT ON t TO shop")
+    settings = '[tool.alembic]\nscript_location = "%(here)s/scripts"\nstart_after = "one"\n'
+    Path("pyproject.toml").write_text(settings)
+    project.ini.unlink()
+    assert main(["lint"]) == 1
+    assert 'role "shop" does not exist (SQLSTATE 42704); name the roles' in capsys.readouterr().out
+    Path("pyproject.toml").write_text(f'{settings}roles = "shop"\n')
+    assert main(["lint"]) == 0
 
 
 def test_a_revision_before_the_start_that_cannot_run_is_an_error(
@@ -169,3 +187,27 @@ def test_a_new_revision_is_judged_alone(
     monkeypatch.syspath_prepend(tmp_path)
     assert main(["revision", "--message", "add a table"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 revision: no findings"
+
+
+def test_the_database_before_the_start_is_kept_until_a_revision_changes(
+    project: AlembicProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("review.record.CACHED_SECONDS", 0.0)
+    cache = DataCache(tmp_path / "cache", entries=2)
+    monkeypatch.setattr("review.database.CACHE", cache)
+    monkeypatch.setattr("review.record.CACHE", cache)
+    path = project.path("one")
+    code = path.read_text()
+    project.add("two", "ALTER TABLE t ADD a int")
+    assert failures_after("one") == [None]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    path.write_text(code.replace("(id int", "(a int, id int"))
+    assert failures_after("one") == ['column "a" of relation "t" already exists']
+    path.write_text(code)
+    assert failures_after("one") == [None]
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def failures_after(start: str) -> list[str | None]:
+    recordings = record(RevisionScripts.read(Path("alembic.ini")), (start,))
+    return [recording.failure.message if recording.failure else None for recording in recordings]

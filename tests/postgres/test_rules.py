@@ -9,8 +9,15 @@ from review.rules.catalogue import Example, rules
 from tests.postgres import rule_examples
 from tests.postgres.rule_examples import Examples, Outcome, all_examples
 
-EXAMPLES = [pytest.param(name, example, id=f"{name}-{example.cause}") for name, _, example in all_examples()]
-FORMS = pytest.mark.parametrize("is_partitioned", [False, True], ids=["ordinary", "partitioned"])
+CASES = pytest.mark.parametrize(
+    ("name", "example", "is_partitioned"),
+    [
+        pytest.param(name, example, is_partitioned, id=f"{name} {example.cause} {form}")
+        for name, rule, example in all_examples()
+        for form, is_partitioned in (("ordinary", False), ("partitioned", True))
+        if "parcels" in example.unsafe or not is_partitioned or not rule.statements
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +31,7 @@ def outcome(examples: Examples, example: Example, *, is_safe: bool, is_partition
     return examples.run(example.before, bodies, is_partitioned=is_partitioned)
 
 
-@FORMS
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+@CASES
 def test_the_unsafe_example_of_a_rule_has_its_finding_with_the_safe_example_as_advice(
     examples: Examples, name: str, example: Example, *, is_partitioned: bool
 ) -> None:
@@ -40,8 +46,7 @@ def test_the_unsafe_example_of_a_rule_has_its_finding_with_the_safe_example_as_a
     assert any(str(each).startswith(text) for each in advice)
 
 
-@FORMS
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+@CASES
 def test_the_safe_example_of_a_rule_runs_without_findings(
     examples: Examples, name: str, example: Example, *, is_partitioned: bool
 ) -> None:
