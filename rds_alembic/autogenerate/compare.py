@@ -9,6 +9,8 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError, PriorityDispatcher, messaging
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from rds_alembic.autogenerate.catalog import Catalog, Name
 from rds_alembic.autogenerate.catalog.reader import Reader
@@ -19,12 +21,13 @@ from rds_alembic.autogenerate.scope import Scope
 from rds_alembic.autogenerate.scratch import scratch_schemas
 
 _MIGRATION_LOG_SCHEMA = "alembic_history"
-# The schemas of the metadata that exist, and those of the role that have tables.
+# The schemas of the metadata that exist, and those of the role that have tables or types.
 _SCHEMAS = sa.text("""
     SELECT nspname FROM pg_namespace n WHERE nspname = ANY(:schemas)
     OR nspowner = current_user::regrole AND nspname NOT LIKE 'pg!_%' ESCAPE '!' AND nspname <> :history
     AND nspname <> current_schema()
-    AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p'))
+    AND (EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p'))
+        OR EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = n.oid AND t.typtype IN ('e', 'd')))
     AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e')
     ORDER BY nspname""")
@@ -112,7 +115,7 @@ class _Comparison:
         if self.context.opts.get("include_schemas"):
             return names
         notes += [
-            f"schema {name} has tables and is not in the metadata: it is left alone. include_schemas=True in"
+            f"schema {name} has tables or types and is not in the metadata: it is left alone. include_schemas=True in"
             " context.configure() compares it"
             for name in names
             if name not in schemas
@@ -135,13 +138,16 @@ def _downgrade(old: Catalog, new: Catalog, conversions: Conversions) -> list[ops
 
 
 def _schemas(metadata: Sequence[sa.MetaData], default_schema: str) -> list[str]:
-    """Return the schemas of the objects that `create_all()` creates, except the default schema."""
-    schemas: set[str | None] = set()
-
-    def note_schema(statement: Any, *_arguments: Any, **_options: Any) -> None:
-        schemas.add(getattr(statement.element, "schema", None))
-
-    engine = sa.create_mock_engine("postgresql+psycopg2://", note_schema)
-    for part in metadata:
-        part.create_all(engine, checkfirst=False)
+    """Return the schemas of the tables, of the types of their columns and of sequences, except the default schema."""
+    columns = [column for part in metadata for table in part.tables.values() for column in table.columns]
+    schemas = {table.schema for part in metadata for table in part.tables.values()}
+    schemas |= {getattr(_element(column.type), "schema", None) for column in columns}
+    schemas |= {column.default.schema for column in columns if isinstance(column.default, sa.Sequence)}
     return sorted(schema for schema in schemas if schema not in {None, default_schema})
+
+
+def _element(item: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type within arrays and the types of the project."""
+    if isinstance(item, sa.TypeDecorator):
+        return _element(item.load_dialect_impl(postgresql.dialect()))  # type: ignore[no-untyped-call] # has no types
+    return _element(item.item_type) if isinstance(item, sa.ARRAY) else item

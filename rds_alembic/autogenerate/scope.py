@@ -162,9 +162,12 @@ class Scope:
 
 
 def _is_emptied(schema: str, catalog: Catalog, dropped: Mapping[Name, Table]) -> bool:
-    """Return True if a schema has tables, and nothing but tables that are dropped and types."""
+    """Return True if a schema has tables or types, and nothing but types and tables that are dropped."""
     tables = {name for name in catalog.tables if name[0] == schema}
-    return bool(tables) and tables <= dropped.keys() and all(name[0] != schema for name in catalog.other_relations)
+    types = {name for name in (*catalog.enums, *catalog.domains) if name[0] == schema}
+    return (
+        bool(tables | types) and tables <= dropped.keys() and all(name[0] != schema for name in catalog.other_relations)
+    )
 
 
 def _columns(table: sa.Table) -> dict[str, Any]:

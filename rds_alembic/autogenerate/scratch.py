@@ -6,7 +6,8 @@ All statements run in a savepoint that is rolled back.
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
@@ -24,13 +25,15 @@ class Scratch:
     schemas: dict[str, str]
     default_schema: str
     server_version: int
+    types: set[str] = field(default_factory=set)
+    """The statements that have created types. Several MetaData may have a type in common."""
 
     def create_tables(self, metadata: sa.MetaData, tables: Sequence[sa.Table]) -> None:
         """Create the tables and types. Raises CommandError if PostgreSQL rejects a statement."""
         before = self.connection.get_execution_options().get("schema_translate_map")
         self.connection.execution_options(schema_translate_map=self.schemas)  # changes the connection
         try:
-            with self.connection.begin_nested(), _in_transaction(tables):
+            with self.connection.begin_nested(), _in_transaction(tables), self._types_once():
                 metadata.create_all(self.connection, tables=tables, checkfirst=False)
         except sa.exc.DBAPIError as exc:
             message = " ".join(self._original(str(exc.orig)).split())
@@ -41,6 +44,23 @@ class Scratch:
             ) from exc
         finally:
             self.connection.execution_options(schema_translate_map=before)
+
+    @contextmanager
+    def _types_once(self) -> Iterator[None]:
+        """Create each type once."""
+
+        def skip_repetition(*arguments: Any) -> tuple[str, Any]:
+            _connection, _cursor, statement, parameters, *_rest = arguments
+            if not statement.startswith(("CREATE TYPE", "CREATE DOMAIN")) or statement not in self.types:
+                self.types.add(statement)
+                return statement, parameters
+            return "SELECT 1", parameters
+
+        sa.event.listen(self.connection, "before_cursor_execute", skip_repetition, retval=True)
+        try:
+            yield
+        finally:
+            sa.event.remove(self.connection, "before_cursor_execute", skip_repetition)
 
     def read(self) -> Catalog:
         """Return the created objects, under the names of their schemas."""

@@ -229,4 +229,26 @@ def test_a_view_that_reads_a_changed_column_is_named_before_anything_is_written(
 
 def test_a_schema_that_leaves_the_metadata_is_named(history: History) -> None:
     create(history, both(PLAIN, table(name="log", schema="audit")))
-    assert "Not in the revision: schema audit has tables and is not in the metadata" in history.check(model(PLAIN))
+    assert "Not in the revision: schema audit has tables or types and is not in the metadata" in history.check(
+        model(PLAIN)
+    )
+
+
+def test_several_metadata_may_have_a_type_in_common(history: History) -> None:
+    mood = sa.Enum("ok", "so so", name="mood")
+    first, second = sa.MetaData(), sa.MetaData()
+    for metadata, name in ((first, "x"), (second, "y")):
+        sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("mood", mood))
+    history.generate([first, second])
+    history.upgrade([first, second])
+    assert "No new upgrade operations detected." in history.check([first, second])
+
+
+def test_a_partition_that_is_in_the_metadata_is_left_to_its_parent(history: History) -> None:
+    parent = table(name="events", postgresql_partition_by="RANGE (id)")
+    create(history, parent)
+    execute(history, "CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (1) TO (9)")
+    partition = table(lambda: sa.Column("id", sa.Integer, primary_key=True, autoincrement=False), name="events_1")
+    output = history.check(model(both(parent, partition)))
+    assert "Not in the revision: events_1 is a partition: it is not compared" in output
+    assert "No new upgrade operations detected." in output

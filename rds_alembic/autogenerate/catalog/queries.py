@@ -37,7 +37,8 @@ def tables() -> sa.TextClause:
             pg_get_partkeydef(c.oid) AS partition_key, obj_description(c.oid, 'pg_class') AS comment,
             pg_get_userbyid(c.relowner) AS owner, c.relispartition,
             {_EXTENSION.format("pg_class", "c")} AS of_extension,
-            (SELECT array_agg(h.inhparent::regclass::text ORDER BY h.inhseqno) FROM pg_inherits h
+            (SELECT array_agg(p.relname::text ORDER BY h.inhseqno)
+             FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent
              WHERE h.inhrelid = c.oid) AS parents
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_am am ON am.oid = c.relam LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
@@ -105,6 +106,7 @@ def constraints(server_version: int) -> sa.TextClause:
         LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
         LEFT JOIN pg_class x ON x.oid = c.conindid
         WHERE n.nspname = ANY(:schemas) AND c.contype IN ('c', 'f', 'p', 'u', 'x') AND c.conparentid = 0
+        AND c.conislocal
         ORDER BY c.conrelid, c.oid""",  # noqa: S608 - from constants
         server_version,
     )
@@ -127,7 +129,7 @@ def indexes(server_version: int) -> sa.TextClause:
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
         JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_am am ON am.oid = c.relam
         LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
-        WHERE n.nspname = ANY(:schemas)
+        WHERE n.nspname = ANY(:schemas) AND NOT c.relispartition
         AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = c.oid AND o.contype IN ('p', 'u', 'x'))
         ORDER BY i.indrelid, c.oid""",
         server_version,
