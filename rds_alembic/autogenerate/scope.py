@@ -110,8 +110,8 @@ class Scope:
     def _is_managed(self, table: Table, old: Catalog, notes: list[str]) -> bool:
         """Return True for a table that is not in the metadata and that a revision may drop."""
         schema, plain = table.name
-        if table.is_member or table.name == self.version_table:
-            return False
+        if table.is_member or table.name == self.version_table or table.columns.keys() == {"version_num"}:
+            return False  # a table with only this column is the version table of another Alembic project
         if not self.context.run_name_filters(schema, "schema", {}):
             return False
         if not self.context.run_name_filters(plain, "table", {"schema_name": schema}):

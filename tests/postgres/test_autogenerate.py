@@ -252,3 +252,9 @@ def test_a_partition_that_is_in_the_metadata_is_left_to_its_parent(history: Hist
     output = history.check(model(both(parent, partition)))
     assert "Not in the revision: events_1 is a partition: it is not compared" in output
     assert "No new upgrade operations detected." in output
+
+
+def test_the_version_table_of_another_project_is_left_alone(history: History) -> None:
+    create(history, PLAIN)
+    execute(history, "CREATE TABLE other_version (version_num varchar(32) PRIMARY KEY)")
+    assert "No new upgrade operations detected." in history.check(model(PLAIN))

@@ -208,6 +208,7 @@ CHANGES = (
     Change(INDEXES, "an expression", PLAIN, index("lower(a || '%\\:x')", postgresql_where=sa.text("a <> '%'"))),
     Change(INDEXES, "where", index(), index(postgresql_where=sa.text(CONDITION))),
     Change(INDEXES, "using", index(), index(postgresql_using="hash")),
+    Change(INDEXES, "include of a key column", index(), index(postgresql_include=["a", "n"])),
     Change(INDEXES, "include", index(), index(postgresql_include=["n"])),
     Change(INDEXES, "operator class", index(), index(postgresql_ops={"a": "text_pattern_ops"})),
     Change(INDEXES, "unique, nulls not distinct", index(), index(unique=True, postgresql_nulls_not_distinct=True)),
