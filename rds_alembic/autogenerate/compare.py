@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError, PriorityDispatcher, messaging
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import TypeEngine
 
 from rds_alembic.autogenerate.catalog import Catalog, Name
 from rds_alembic.autogenerate.catalog.reader import Reader
 from rds_alembic.autogenerate.changes import Conversions, plan_changes
+from rds_alembic.autogenerate.created_names import created_names
 from rds_alembic.autogenerate.metadata_text import MetadataText
 from rds_alembic.autogenerate.rendering import NoWayBack
 from rds_alembic.autogenerate.scope import Scope
@@ -85,12 +83,13 @@ class _Comparison:
         version = int(str(self.connection.scalar(sa.text("SHOW server_version_num")))) // 10000
         text = MetadataText(self.connection.dialect, default_schema)
         tables = {text.name(table): table for part in metadata for table in part.tables.values()}
-        schemas = _schemas(metadata, default_schema)
+        created = created_names(metadata)
+        schemas = sorted(schema for schema in created if schema not in {None, default_schema})
         notes: list[str] = []
         existing = self._existing_schemas(schemas, notes)
         names = {default_schema: None} | {schema: schema for schema in existing}
         old = Reader(self.connection, names, version).read()
-        with scratch_schemas(self.connection, schemas, version) as scratch:
+        with scratch_schemas(self.connection, created, version) as scratch:
             for part in metadata:
                 scratch.create_tables(part, list(part.tables.values()))
             new = text.add_to(scratch.read(), tables.values())
@@ -135,19 +134,3 @@ def _downgrade(old: Catalog, new: Catalog, conversions: Conversions) -> list[ops
         return plan_changes(new, old, conversions).operations
     except CommandError as exc:
         return [NoWayBack(str(exc))]
-
-
-def _schemas(metadata: Sequence[sa.MetaData], default_schema: str) -> list[str]:
-    """Return the schemas of the tables, of the types of their columns and of sequences, except the default schema."""
-    columns = [column for part in metadata for table in part.tables.values() for column in table.columns]
-    schemas = {table.schema for part in metadata for table in part.tables.values()}
-    schemas |= {getattr(_element(column.type), "schema", None) for column in columns}
-    schemas |= {column.default.schema for column in columns if isinstance(column.default, sa.Sequence)}
-    return sorted(schema for schema in schemas if schema not in {None, default_schema})
-
-
-def _element(item: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type within arrays and the types of the project."""
-    if isinstance(item, sa.TypeDecorator):
-        return _element(item.load_dialect_impl(postgresql.dialect()))  # type: ignore[no-untyped-call] # has no types
-    return _element(item.item_type) if isinstance(item, sa.ARRAY) else item

@@ -218,6 +218,20 @@ CHANGES = (
     Change(ENUMS, "a new value that is the new default", enum("a", "b", default="a"), enum("a", "c", "b", default="c")),
     Change(
         ENUMS,
+        "text of the metadata that names the schema of a type",
+        PLAIN,
+        table(
+            column(
+                "state",
+                lambda: sa.Enum("a", name="state", schema="audit"),
+                server_default=sa.text("'a'::audit.state"),
+            ),
+            column("level", lambda: sa.Enum("b", name="level"), server_default=sa.text("'b'::public.level")),
+            lambda: sa.CheckConstraint("state <> 'a'::\"audit\".state OR state::text = 'audit.state'", name="ck"),
+        ),
+    ),
+    Change(
+        ENUMS,
         "a new value in the default of an array",
         table(column("state", lambda: sa.ARRAY(sa.Enum("a", name="My State")))),
         table(column("state", lambda: sa.ARRAY(sa.Enum("a", "it's", name="My State")), server_default="{it's}")),
