@@ -93,7 +93,7 @@ class RawType(UserDefinedType[Any]):
     def class_name(self) -> str:
         """Return the name of the class in the revision."""
         words = re.findall(r"[A-Za-z0-9]+", self.sql.replace("[]", " Array"))
-        is_simple = re.fullmatch(r"[a-z][a-z0-9_]*(\(\d+(,\d+)?\))?(\[\])?", self.sql) is not None
+        is_simple = re.fullmatch(r"([a-z][a-z0-9_]*|[A-Z]+)(\(\d+(,\d+)?\))?(\[\])?", self.sql) is not None
         digest = "" if is_simple else f"{zlib.crc32(self.sql.encode()):08x}"
         return "Type" * (not words or not words[0][0].isalpha()) + "".join(map(str.capitalize, words)) + digest
 

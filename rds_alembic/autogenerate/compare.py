@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
@@ -13,18 +12,20 @@ from alembic.util import CommandError, PriorityDispatcher, messaging
 from rds_alembic.autogenerate.catalog import Catalog, Name
 from rds_alembic.autogenerate.catalog.reader import Reader
 from rds_alembic.autogenerate.changes import Conversions, plan_changes
+from rds_alembic.autogenerate.created_names import created_names
 from rds_alembic.autogenerate.metadata_text import MetadataText
 from rds_alembic.autogenerate.rendering import NoWayBack
 from rds_alembic.autogenerate.scope import Scope
 from rds_alembic.autogenerate.scratch import scratch_schemas
 
 _MIGRATION_LOG_SCHEMA = "alembic_history"
-# The schemas of the metadata that exist, and those of the role that have tables.
+# The schemas of the metadata that exist, and those of the role that have tables or types.
 _SCHEMAS = sa.text("""
     SELECT nspname FROM pg_namespace n WHERE nspname = ANY(:schemas)
     OR nspowner = current_user::regrole AND nspname NOT LIKE 'pg!_%' ESCAPE '!' AND nspname <> :history
     AND nspname <> current_schema()
-    AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p'))
+    AND (EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p'))
+        OR EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = n.oid AND t.typtype IN ('e', 'd')))
     AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e')
     ORDER BY nspname""")
@@ -82,12 +83,13 @@ class _Comparison:
         version = int(str(self.connection.scalar(sa.text("SHOW server_version_num")))) // 10000
         text = MetadataText(self.connection.dialect, default_schema)
         tables = {text.name(table): table for part in metadata for table in part.tables.values()}
-        schemas = _schemas(metadata, default_schema)
+        created = created_names(metadata)
+        schemas = sorted(schema for schema in created if schema not in {None, default_schema})
         notes: list[str] = []
         existing = self._existing_schemas(schemas, notes)
         names = {default_schema: None} | {schema: schema for schema in existing}
         old = Reader(self.connection, names, version).read()
-        with scratch_schemas(self.connection, schemas, version) as scratch:
+        with scratch_schemas(self.connection, created, version) as scratch:
             for part in metadata:
                 scratch.create_tables(part, list(part.tables.values()))
             new = text.add_to(scratch.read(), tables.values())
@@ -112,7 +114,7 @@ class _Comparison:
         if self.context.opts.get("include_schemas"):
             return names
         notes += [
-            f"schema {name} has tables and is not in the metadata: it is left alone. include_schemas=True in"
+            f"schema {name} has tables or types and is not in the metadata: it is left alone. include_schemas=True in"
             " context.configure() compares it"
             for name in names
             if name not in schemas
@@ -132,16 +134,3 @@ def _downgrade(old: Catalog, new: Catalog, conversions: Conversions) -> list[ops
         return plan_changes(new, old, conversions).operations
     except CommandError as exc:
         return [NoWayBack(str(exc))]
-
-
-def _schemas(metadata: Sequence[sa.MetaData], default_schema: str) -> list[str]:
-    """Return the schemas of the objects that `create_all()` creates, except the default schema."""
-    schemas: set[str | None] = set()
-
-    def note_schema(statement: Any, *_arguments: Any, **_options: Any) -> None:
-        schemas.add(getattr(statement.element, "schema", None))
-
-    engine = sa.create_mock_engine("postgresql+psycopg2://", note_schema)
-    for part in metadata:
-        part.create_all(engine, checkfirst=False)
-    return sorted(schema for schema in schemas if schema not in {None, default_schema})

@@ -40,6 +40,8 @@ def create_table(table: Table, catalog: Catalog, inline: Sequence[Constraint]) -
     options: dict[str, Any] = {}
     if table.properties["PARTITION BY"]:
         options["postgresql_partition_by"] = table.properties["PARTITION BY"]
+    if table.properties["INHERITS"]:
+        options["postgresql_inherits"] = table.properties["INHERITS"]
     if table.options:
         options["postgresql_with"] = dict(option.split("=", 1) for option in table.options)
     if table.properties["UNLOGGED"]:

@@ -110,8 +110,8 @@ class Scope:
     def _is_managed(self, table: Table, old: Catalog, notes: list[str]) -> bool:
         """Return True for a table that is not in the metadata and that a revision may drop."""
         schema, plain = table.name
-        if table.is_member or table.name == self.version_table:
-            return False
+        if table.is_member or table.name == self.version_table or table.columns.keys() == {"version_num"}:
+            return False  # a table with only this column is the version table of another Alembic project
         if not self.context.run_name_filters(schema, "schema", {}):
             return False
         if not self.context.run_name_filters(plain, "table", {"schema_name": schema}):
@@ -162,9 +162,12 @@ class Scope:
 
 
 def _is_emptied(schema: str, catalog: Catalog, dropped: Mapping[Name, Table]) -> bool:
-    """Return True if a schema has tables, and nothing but tables that are dropped and types."""
+    """Return True if a schema has tables or types, and nothing but types and tables that are dropped."""
     tables = {name for name in catalog.tables if name[0] == schema}
-    return bool(tables) and tables <= dropped.keys() and all(name[0] != schema for name in catalog.other_relations)
+    types = {name for name in (*catalog.enums, *catalog.domains) if name[0] == schema}
+    return (
+        bool(tables | types) and tables <= dropped.keys() and all(name[0] != schema for name in catalog.other_relations)
+    )
 
 
 def _columns(table: sa.Table) -> dict[str, Any]:

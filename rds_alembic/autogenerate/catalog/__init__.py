@@ -147,7 +147,7 @@ class Table:
     indexes: dict[str, Index]
     comment: str | None
     options: tuple[str, ...]
-    properties: dict[str, object]
+    properties: dict[str, Any]
     owner: str = field(compare=False, default="")
     is_member: bool = field(compare=False, default=False)
     """True for a partition, an inheritance child and an object of an extension."""
@@ -187,4 +187,4 @@ class Catalog:
     domains: dict[Name, Domain]
     sequences: dict[Name, SequenceOptions]
     other_relations: dict[Name, str] = field(default_factory=dict, compare=False)
-    """The kinds of the relations that are no tables, by name."""
+    """The kinds of the relations that are not compared, and of functions, by name."""

@@ -37,7 +37,8 @@ def tables() -> sa.TextClause:
             pg_get_partkeydef(c.oid) AS partition_key, obj_description(c.oid, 'pg_class') AS comment,
             pg_get_userbyid(c.relowner) AS owner, c.relispartition,
             {_EXTENSION.format("pg_class", "c")} AS of_extension,
-            (SELECT array_agg(h.inhparent::regclass::text ORDER BY h.inhseqno) FROM pg_inherits h
+            (SELECT array_agg(p.relname::text ORDER BY h.inhseqno)
+             FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent
              WHERE h.inhrelid = c.oid) AS parents
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_am am ON am.oid = c.relam LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
@@ -95,16 +96,17 @@ def constraints(server_version: int) -> sa.TextClause:
             {names.format("c.conkey", "conrelid")} AS columns,
             {names.format("c.confkey", "confrelid")} AS referred_columns,
             {names.format("c.confdelsetcols", "conrelid")} AS set_columns,
-            (SELECT array_agg(k.attname ORDER BY k.attnum)
-             FROM pg_attribute k JOIN pg_index i ON i.indexrelid = k.attrelid
-             WHERE k.attrelid = c.conindid AND c.contype <> 'f' AND k.attnum > i.indnkeyatts) AS include,
+            (SELECT array_agg(k.attname ORDER BY p.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY p(num, n)
+             JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = p.num WHERE p.n > i.indnkeyatts) AS include,
             rn.nspname AS referred_schema, r.relname AS referred_table, x.relname AS key,
             c.confupdtype, c.confdeltype, c.confmatchtype, c.condeferrable, c.condeferred,
             obj_description(c.oid, 'pg_constraint') AS comment
         FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
         LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
         LEFT JOIN pg_class x ON x.oid = c.conindid
+        LEFT JOIN pg_index i ON i.indexrelid = c.conindid AND c.contype <> 'f'
         WHERE n.nspname = ANY(:schemas) AND c.contype IN ('c', 'f', 'p', 'u', 'x') AND c.conparentid = 0
+        AND c.conislocal
         ORDER BY c.conrelid, c.oid""",  # noqa: S608 - from constants
         server_version,
     )
@@ -118,8 +120,8 @@ def indexes(server_version: int) -> sa.TextClause:
             obj_description(c.oid, 'pg_class') AS comment, am.amname, c.reloptions, ts.spcname,
             i.indnullsnotdistinct AS nulls_not_distinct, pg_get_expr(i.indpred, i.indrelid, true) AS condition,
             i.indexprs IS NOT NULL AS has_expressions,
-            (SELECT array_agg(k.attname ORDER BY k.attnum) FROM pg_attribute k
-             WHERE k.attrelid = c.oid AND k.attnum > i.indnkeyatts) AS include,
+            (SELECT array_agg(k.attname ORDER BY p.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY p(num, n)
+             JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = p.num WHERE p.n > i.indnkeyatts) AS include,
             (SELECT array_agg(DISTINCT k.attname) FROM pg_depend d JOIN pg_attribute k
              ON k.attrelid = d.refobjid AND k.attnum = d.refobjsubid AND k.attnum > 0
              WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
@@ -127,7 +129,7 @@ def indexes(server_version: int) -> sa.TextClause:
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
         JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_am am ON am.oid = c.relam
         LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
-        WHERE n.nspname = ANY(:schemas)
+        WHERE n.nspname = ANY(:schemas) AND NOT c.relispartition
         AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = c.oid AND o.contype IN ('p', 'u', 'x'))
         ORDER BY i.indrelid, c.oid""",
         server_version,

@@ -24,7 +24,7 @@ from rds_alembic.autogenerate.catalog import (
 from rds_alembic.autogenerate.catalog.rows import constraint_actions, sequence_options
 from rds_alembic.autogenerate.catalog.sql_source import index_elements, restore_in
 
-_RELATION_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table"}
+_RELATION_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "P": "partition"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Reader:
 
     def _other_relations(self, relations: list[Any]) -> dict[Name, str]:
         functions = {(schema, f"{name}()"): "function" for schema, name in self._rows(queries.functions())}
-        kinds = {(row.nspname, row.relname): row.relkind for row in relations}
+        kinds = {(row.nspname, row.relname): "P" if row.relispartition else row.relkind for row in relations}
         others = {name: _RELATION_KINDS[kind] for name, kind in kinds.items() if kind in _RELATION_KINDS}
         return {self._name(*name): kind for name, kind in (functions | others).items()}
 
@@ -99,7 +99,7 @@ class Reader:
             properties={
                 "UNLOGGED": row.relpersistence == "u",
                 "PARTITION BY": self._sql(row.partition_key),
-                "INHERITS": tuple(map(self.rewrite, row.parents or ())),
+                "INHERITS": tuple(row.parents or ()),
                 "USING": row.amname,
                 "TABLESPACE": row.spcname,
             },

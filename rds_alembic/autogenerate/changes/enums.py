@@ -46,7 +46,8 @@ def _extend(plan: Plan, old: EnumType, new: EnumType) -> None:
     """Add values. A value that the same revision uses must be committed before."""
     added = [label for label in new.labels if label not in old.labels]
     statements = [execute(sql) for sql in _additions(old, new)]
-    if any(f"{literal(label)}::" in text for label in added for text in _texts(plan.new)):
+    texts = [text.replace("''", "'") for text in _texts(plan.new) if new.name[1] in text]
+    if any(label in text for label in added for text in texts):
         plan.add(Phase.ENUM_VALUES, AutocommitOps(statements))
     else:
         plan.add(Phase.CREATE_TYPES, *statements)

@@ -36,7 +36,7 @@ def plan(plan: Plan) -> None:
 
 
 def _in_order(tables: Mapping[Name, Table]) -> list[Table]:
-    """Return the tables, each after the tables that it refers to. A cycle is broken anywhere."""
+    """Return the tables, each after the tables that it refers to and inherits from. A cycle is broken anywhere."""
     ordered: dict[Name, Table] = {}
     started: set[Name] = set()
 
@@ -47,6 +47,8 @@ def _in_order(tables: Mapping[Name, Table]) -> list[Table]:
         for constraint in tables[name].constraints.values():
             if constraint.referred is not None:
                 visit(constraint.referred)
+        for parent in tables[name].properties["INHERITS"]:
+            visit((name[0], parent))
         ordered[name] = tables[name]
 
     for name in tables:

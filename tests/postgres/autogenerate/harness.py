@@ -43,6 +43,8 @@ def upgrade():
 def downgrade():
     ${downgrades if downgrades else "pass"}
 '''
+type Models = sa.MetaData | list[sa.MetaData]
+
 HEADERS = {"---", "+++", "@@ "}
 SCHEMAS = ("public", "audit", "Other schema")
 
@@ -58,14 +60,14 @@ class History:
         self.connection = connection
         self.options = options
 
-    def config(self, metadata: sa.MetaData) -> Config:
+    def config(self, metadata: Models) -> Config:
         """Return the configuration of Alembic for a model."""
         config = Config(cmd_opts=Namespace(x=["plain"]))
         config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
         config.attributes.update(connection=self.connection, metadata=metadata, options=self.options)
         return config
 
-    def follow(self, metadata: sa.MetaData, schema: list[str]) -> bool:
+    def follow(self, metadata: Models, schema: list[str]) -> bool:
         """Generate a revision and apply it. It must give this schema. Return False if there was nothing to write."""
         if self.generate(metadata) is None:
             self.assert_schema(schema, "without a revision")
@@ -74,12 +76,12 @@ class History:
         self.check(metadata)
         return True
 
-    def go_forth(self, metadata: sa.MetaData, schema: list[str]) -> None:
+    def go_forth(self, metadata: Models, schema: list[str]) -> None:
         """Apply the last revision. It must give this schema."""
         self.upgrade(metadata)
         self.assert_schema(schema, "after the upgrade")
 
-    def go_back(self, metadata: sa.MetaData, schema: list[str]) -> None:
+    def go_back(self, metadata: Models, schema: list[str]) -> None:
         """Undo the last revision. The database must have this schema, and no difference from the model."""
         self.run(command.downgrade, metadata, "-1")
         self.assert_schema(schema, "after the downgrade")
@@ -96,7 +98,7 @@ class History:
         self.connection.rollback()
         assert not difference, "\n".join([moment, *difference, *(path.read_text() for path in self.revisions())])
 
-    def generate(self, metadata: sa.MetaData) -> str | None:
+    def generate(self, metadata: Models) -> str | None:
         """Generate a revision and return its text, or None if there is no difference."""
         count = len(self.revisions())
         self.run(command.revision, metadata, message="test", autogenerate=True, rev_id=f"r{count + 1}")
@@ -107,15 +109,15 @@ class History:
         """Return the files of the revisions."""
         return sorted(self.folder.glob("versions/*.py"))
 
-    def upgrade(self, metadata: sa.MetaData) -> None:
+    def upgrade(self, metadata: Models) -> None:
         """Apply all revisions."""
         self.run(command.upgrade, metadata, "head")
 
-    def check(self, metadata: sa.MetaData) -> str:
+    def check(self, metadata: Models) -> str:
         """Fail if the database differs from the model. Return the output."""
         return self.run(command.check, metadata)
 
-    def run(self, function: Callable[..., Any], metadata: sa.MetaData, *arguments: Any, **options: Any) -> str:
+    def run(self, function: Callable[..., Any], metadata: Models, *arguments: Any, **options: Any) -> str:
         """Run a command of Alembic and return its output."""
         output = StringIO()
         config = self.config(metadata)

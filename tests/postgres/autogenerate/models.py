@@ -20,7 +20,7 @@ CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 TABLES = ("alpha", "beta", "Gamma delta", "epsilon")
-SCHEMAS = {"beta": "audit", "epsilon": "Other schema"}
+SCHEMAS = {"beta": ("audit",), "epsilon": (None, "Other schema", "audit")}
 LONG = "a_condition_whose_name_is_so_long_that_postgresql_cannot_keep_it"
 LABELS = ("new", "it's 100%", "b:c", "d")
 COMMENTS = st.sampled_from([None, None, "plain", NASTY])
@@ -54,6 +54,8 @@ def models(draw: st.DrawFn) -> sa.MetaData:
     labels = draw(st.permutations(LABELS))[: draw(st.integers(1, 4))]
     names = draw(st.lists(st.sampled_from(TABLES), min_size=1, max_size=3, unique=True))
     drafts = {name: _draft(draw, name) for name in names}
+    if len(names) == 1:  # other tables must not refer to an unlogged table
+        drafts[names[0]].unlogged = draw(st.booleans())
     for draft in drafts.values():
         _build(draw, metadata, draft, labels)
     for draft in drafts.values():
@@ -74,8 +76,9 @@ def _draft(draw: st.DrawFn, name: str) -> Draft:
 
 
 def _build(draw: st.DrawFn, metadata: sa.MetaData, draft: Draft, labels: list[str]) -> None:
-    schema = SCHEMAS.get(draft.name)
-    table = sa.Table(draft.name, metadata, *_key(draft.key), schema=schema, comment=draft.comment)
+    schema = draw(st.sampled_from(SCHEMAS.get(draft.name, (None,))))
+    prefixes = ["UNLOGGED"] if draft.unlogged else []
+    table = sa.Table(draft.name, metadata, *_key(draft.key), schema=schema, comment=draft.comment, prefixes=prefixes)
     if draft.options:
         table.dialect_options["postgresql"]["with"] = draft.options
     for name, (kind, default, nullable, comment) in draft.columns.items():
@@ -138,7 +141,7 @@ INDEXES: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 
 def _add_types(draw: st.DrawFn, table: sa.Table, labels: list[str]) -> None:
     """Add columns of enum types, domains and constrained types."""
-    enum = sa.Enum(*labels, name="state", schema=draw(st.sampled_from([None, None, "audit"])), metadata=table.metadata)
+    enum = sa.Enum(*labels, name="state", schema=draw(st.sampled_from([None, None, "audit"])))
     domain = postgresql.DOMAIN("share", sa.Integer, check=f"VALUE > {draw(st.integers(0, 1))}", not_null=False)
     column: sa.Column[Any] | None = None
     match draw(st.integers(0, 8)):
@@ -154,6 +157,7 @@ def _add_types(draw: st.DrawFn, table: sa.Table, labels: list[str]) -> None:
         table.append_column(column)
     if column is not None and column.name == "state" and draw(st.booleans()):
         condition = column == labels[0]
+        table.append_constraint(sa.CheckConstraint(column != labels[-1], name="not_last"))
         sa.Index(f"by_state_{table.name}", table.c.id, postgresql_where=condition)
 
 
@@ -220,4 +224,4 @@ def _refer(draw: st.DrawFn, metadata: sa.MetaData, draft: Draft, drafts: dict[st
     key = sa.ForeignKey(
         referred.c.id, **draw(ACTIONS), name=None if metadata.naming_convention.get("fk") else "to_other"
     )
-    table.append_column(sa.Column("other_id", sa.Integer, key))
+    table.append_column(sa.Column("other_id", draw(st.sampled_from([sa.Integer, sa.BigInteger])), key))
