@@ -62,7 +62,7 @@ synth: setup  ## synthesize the CloudFormation template into cdk.out
 	@$(CDK) synth --quiet $(ARGS)
 
 deploy: setup  ## deploy to AWS, with the credentials of your shell
-	@$(CDK) deploy --require-approval never $(ARGS)
+	@$(PYTHON) -m rds_alembic.cli follow -- $(CDK) deploy --require-approval never $(ARGS)
 
 destroy: setup  ## remove the stack from AWS
 	@$(CDK) destroy $(ARGS)

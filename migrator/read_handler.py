@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from migrator.events import Event
-from migrator.operations import activity, drift, grants, query, revisions, tables
+from migrator.operations import activity, drift, grants, progress, query, revisions, tables
 from migrator.operations.arguments import Answer, Command, Number, Text, run_command
 from migrator.operations.reading import Reading
 from migrator.reporting import report_failure
@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, Command[Reading]] = {
     "history": Command(revisions.history, {"revision_range": Text(default="")}),
     "check": Command(drift.check),
     "status": Command(activity.status),
-    "progress": Command(activity.progress),
+    "progress": Command(progress.progress),
     "activity": Command(activity.activity),
     "tables": Command(tables.tables, {"seconds": Number(1, 30, default=2)}),
     "grants": Command(grants.grants),

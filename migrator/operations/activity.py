@@ -1,4 +1,4 @@
-"""The commands `activity`, `status` and `progress`: the sessions of the server, the upgrade and its blockers."""
+"""The commands `activity` and `status`: the sessions of the server, the upgrade and its blockers."""
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
@@ -19,6 +19,11 @@ SELECT pid, usename::text AS role, application_name AS application, state,
     round(extract(epoch FROM clock_timestamp() - xact_start), 1) AS transaction_seconds,
     round(extract(epoch FROM clock_timestamp() - CASE WHEN state = 'active' THEN query_start ELSE state_change END), 1)
         AS state_seconds,
+    -- pg_locks has the locks of all sessions: it is read for a session that waits only.
+    CASE WHEN wait_event_type = 'Lock' THEN (
+        SELECT round(extract(epoch FROM clock_timestamp() - min(waitstart)), 1)
+        FROM pg_locks WHERE pg_locks.pid = pg_stat_activity.pid AND NOT granted
+    ) END AS waiting_seconds,
     left(regexp_replace(query, '\\s+', ' ', 'g'), 300) AS query
 FROM pg_stat_activity
 """
@@ -27,7 +32,8 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 ORDER BY xact_start NULLS LAST, pid
 """
 _UPGRADE_SESSIONS = f"""{_SESSION}
-WHERE datname = current_database() AND application_name LIKE %s ORDER BY backend_start
+WHERE datname = current_database() AND application_name LIKE %s AND backend_type = 'client backend'
+ORDER BY backend_start
 """
 _HOLDER = f"""{_SESSION}
 WHERE pid IN (
@@ -83,21 +89,18 @@ def status(reading: Reading) -> Answer:
             "head": sorted(heads_of_code(manifest)),
             "pending": pending(database, manifest, log),
             "ahead": list(divergence.ahead(database, manifest, log)),
+<<<<<<< HEAD
             **_upgrade_in_progress(session),
             "runs": _last(session, "alembic_history.revisions", _RUNS),
             "operations": _last(session, "alembic_history.operations", _OPERATIONS),
+=======
+            **upgrade_in_progress(session),
+            "runs": _runs(session),
+>>>>>>> runbook
         }
 
 
-def progress(reading: Reading) -> Answer:
-    """Return the upgrade in progress: its revision, its sessions, and the sessions that block them."""
-    database, manifest = database_heads(reading), reading.manifest
-    with reading.observe() as session:
-        missing = pending(database, manifest, read_log(session))
-        return {"revision": sorted(database), "pending": missing, **_upgrade_in_progress(session)}
-
-
-def _upgrade_in_progress(session: Connection) -> dict[str, list[Row]]:
+def upgrade_in_progress(session: Connection) -> dict[str, list[Row]]:
     """Return the session with the lock of the upgrade, the sessions that run revisions, and their blockers."""
     names = f"{APPLICATION_NAME}%"
     return {

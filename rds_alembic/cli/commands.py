@@ -16,7 +16,7 @@ COMMANDS: dict[str, str] = {
     "heads": _READING,
     "history": _READING,
     "check": _READING,
-    "watch": _READING,
+    "watch": "rds_alembic.cli.watch",
     "activity": _READING,
     "tables": _READING,
     "grants": _READING,
@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "terminate": _CHANGING,
     "rerun": _CHANGING,
     "unstick": "rds_alembic.cli.unstick",
+    "follow": "rds_alembic.cli.follow",
     "rehearse": "rds_alembic.cli.rehearse",
 }
 

@@ -1,6 +1,5 @@
 """The commands that read: their options, and the form of their output."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -10,7 +9,6 @@ from rds_alembic.cli.options import stack_options
 from rds_alembic.cli.output import print_answer, print_rows
 from rds_alembic.cli.stack import Answer, CommandError, Stack, call_aws
 
-_POLL_SECONDS = 2.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -108,32 +106,6 @@ def logs(stack: Stack, *, name: str, since: str, pattern: str, as_json: bool) ->
         return
     for event in events:
         click.echo(f"{event['time']} {event['message']}")
-
-
-@click.command()
-@click.option("--once", is_flag=True, help="Show the state once.")
-@stack_options
-def watch(stack: Stack, *, once: bool, as_json: bool) -> None:
-    """Follow the upgrade in progress until it ends."""
-    shown: Answer = {}
-    while True:
-        answer = stack.read("progress")
-        if _without_times(answer) != _without_times(shown):
-            print_answer(answer, as_json=as_json)
-        if once or not (answer["lock_holder"] or answer["upgrade_sessions"]):
-            return
-        shown = answer
-        time.sleep(_POLL_SECONDS)
-
-
-def _without_times(answer: Answer) -> Answer:
-    """Return an answer without the seconds, which change in each call."""
-    return {
-        name: [{key: item for key, item in row.items() if not key.endswith("_seconds")} for row in value]
-        if isinstance(value, list) and value and isinstance(value[0], dict)
-        else value
-        for name, value in answer.items()
-    }
 
 
 def _time_span(text: str) -> timedelta:

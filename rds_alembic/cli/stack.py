@@ -23,6 +23,10 @@ class CommandError(RdsAlembicError):
     """The function could not be called, or has rejected the command."""
 
 
+class StackNotFoundError(CommandError):
+    """The stack does not exist in the region and the account of the caller."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """A deployed stack with `DatabaseOperations`.
@@ -49,7 +53,7 @@ class Stack:
             [stack] = client.describe_stacks(StackName=name)["Stacks"]
         except ClientError as exc:
             if "does not exist" in exc.response["Error"]["Message"]:
-                raise CommandError(
+                raise StackNotFoundError(
                     f"--stack must be a stack in {session.region_name} (got {name!r}): choose another --region or "
                     "--profile"
                 ) from exc
@@ -57,6 +61,11 @@ class Stack:
         except BotoCoreError as exc:
             raise CommandError(explain(exc)) from exc
         return cls(session, name, stack["StackStatus"], stack["StackId"], stack.get("Outputs", []), operations)
+
+    @property
+    def has_operations(self) -> bool:
+        """Whether the stack has the outputs of `DatabaseOperations`, which its first deployment adds at its end."""
+        return any(entry.get("Description") == outputs.READ_FUNCTION for entry in self.outputs)
 
     def output(self, description: str) -> str:
         """Return the value of an output. Raises CommandError if the stack has none of these, or several."""

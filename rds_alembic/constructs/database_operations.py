@@ -69,6 +69,8 @@ class DatabaseOperations(Construct):
             timeout=Duration.minutes(2),
             **function_options,
         )
+        # In a deployment, the commands read the revisions of the new code while these are applied.
+        upgrade.resource.node.add_dependency(self.read_function.function)
         self.change_function = PostgresFunction(
             self,
             "Change",
