@@ -89,14 +89,9 @@ def status(reading: Reading) -> Answer:
             "head": sorted(heads_of_code(manifest)),
             "pending": pending(database, manifest, log),
             "ahead": list(divergence.ahead(database, manifest, log)),
-<<<<<<< HEAD
-            **_upgrade_in_progress(session),
+            **upgrade_in_progress(session),
             "runs": _last(session, "alembic_history.revisions", _RUNS),
             "operations": _last(session, "alembic_history.operations", _OPERATIONS),
-=======
-            **upgrade_in_progress(session),
-            "runs": _runs(session),
->>>>>>> runbook
         }
 
 
