@@ -112,7 +112,7 @@ def _end_sessions(stack: Stack, command: str, pids: tuple[int, ...], *, others: 
         raise CommandError(
             f"PID must be a session in the database (got {', '.join(map(str, pids))}): see rds-alembic activity"
             if pids
-            else "there must be an upgrade in progress (got none): see rds-alembic activity"
+            else "there must be an upgrade in progress (got no session): see rds-alembic activity"
         )
     click.echo(f"stack     {stack.name}, {stack.status}", err=True)
     for session in shown:
@@ -125,7 +125,7 @@ def _show(stack: Stack, plan: Answer) -> None:
     """Print a plan to standard error, so that standard output has the answer only."""
     click.echo(f"stack     {stack.name}, {stack.status}", err=True)
     click.echo(f"database  {plan['database']}", err=True)
-    click.echo(f"revision  {', '.join(plan['revision']) or 'none'}", err=True)
+    click.echo(f"revision  {', '.join(plan['revision']) or '-'}", err=True)
     for step in plan["steps"]:
         click.echo(f"{plan['action']}   {step['revision']}  {step['message']}", err=True)
     sql = plan["sql"]

@@ -50,7 +50,7 @@ class DatabaseOperations(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         if not roles.reader:
-            raise RdsAlembicError(f"reader must be the name of a role (got none): set it in {roles.node.path}")
+            raise RdsAlembicError(f"reader must be the name of a role (got None): set it in {roles.node.path}")
         function_options: FunctionOptions = {"memory_size": MEMORY_MIB, **options}
         self.read_function = PostgresFunction(
             self,
