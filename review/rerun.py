@@ -37,7 +37,7 @@ def rerun_failures(
                 continue
             for index in sorted(_invalid_indexes(again) - _invalid_indexes(database)):
                 yield "rerun-invalid-index", Failure(statement.line, index)
-            for insert in recording.statements[: number + 1]:
+            for insert in second.statements[: number + 1]:
                 for table in _tables_with_new_rows(insert):
                     if _count(again, table) > _count(database, table):
                         yield "rerun-inserts", Failure(insert.line, f"{table} has more rows")

@@ -138,6 +138,11 @@ def test_an_insert_that_repeats_rows_in_a_second_run_is_a_finding(
     assert project.rules("CREATE TABLE n (a text)") == expected
 
 
+def test_rows_inserted_again_into_a_table_of_the_same_revision_are_a_finding(project: ReviewProject) -> None:
+    project.add("r1", body=outside("CREATE TABLE IF NOT EXISTS n (a int)", "INSERT INTO n VALUES (1)"))
+    assert project.rules() == ["rerun-inserts"]
+
+
 def test_control_of_the_transaction_is_a_finding_and_savepoints_are_not(project: ReviewProject) -> None:
     project.add("r1", "SAVEPOINT s", "ROLLBACK TO SAVEPOINT s", "RELEASE SAVEPOINT s")
     assert project.rules() == []
