@@ -288,3 +288,14 @@ def test_a_session_that_only_reads_compares_by_the_rules_of_alembic(history: His
     finally:
         history.connection.rollback()
         execute(history, "SET default_transaction_read_only = off")
+
+
+def test_a_condition_that_came_back_from_a_dump_is_no_difference(history: History) -> None:
+    """PostgreSQL writes out a list of VARCHAR, and reads its own spelling as another expression."""
+    levels = table(column("level", lambda: sa.Enum("x", "it's", native_enum=False, create_constraint=True, name="ck")))
+    create(history, levels)
+    query = sa.text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck'")
+    written = history.connection.scalar(query)
+    execute(history, f"ALTER TABLE t DROP CONSTRAINT ck, ADD CONSTRAINT ck {written}")
+    assert history.connection.scalar(query) != written
+    assert "No new upgrade operations detected." in history.check(model(levels))

@@ -22,7 +22,7 @@ from rds_alembic.autogenerate.catalog import (
     queries,
 )
 from rds_alembic.autogenerate.catalog.rows import constraint_actions, sequence_options
-from rds_alembic.autogenerate.catalog.sql_source import index_elements, restore_in
+from rds_alembic.autogenerate.catalog.sql_source import canonical, index_elements, restore_in
 
 _RELATION_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "P": "partition"}
 
@@ -142,7 +142,7 @@ class Reader:
         return Constraint(
             name=row.conname,
             kind=row.contype,
-            definition=self.rewrite(row.definition.removesuffix(" NOT VALID")),
+            definition=canonical(self.rewrite(row.definition.removesuffix(" NOT VALID"))),
             valid=row.convalidated,
             comment=row.comment,
             text=restore_in(self.rewrite(row.text if row.contype == "c" else row.pretty.removesuffix(" NOT VALID"))),
@@ -165,7 +165,7 @@ class Reader:
         }
         return Index(
             name=row.relname,
-            definition=definition,
+            definition=canonical(definition),
             valid=row.indisvalid,
             comment=row.comment,
             unique=row.indisunique,

@@ -8,6 +8,15 @@ _STRINGS = r"'(?:[^']|'')*'::character varying(?:, )?"
 _ANY_STRING = re.compile(rf"""("(?:[^"]|"")+"|\w+)::text (= ANY|<> ALL) \(ARRAY\[((?:{_STRINGS})+)\]::text\[\]\)""")
 
 
+_ARRAY_OF_STRINGS = re.compile(rf"\(ARRAY\[((?:{_STRINGS})+)\]\)::text\[\]")
+_STRING = re.compile(r"'(?:[^']|'')*'::character varying")
+
+
+def canonical(sql: str) -> str:
+    """Return the spelling that PostgreSQL gives a list of VARCHAR when it has read its own, as after a dump."""
+    return _ARRAY_OF_STRINGS.sub(lambda match: f"ARRAY[{_STRING.sub(r'(\g<0>)::text', match[1])}]", sql)
+
+
 def restore_in(sql: str) -> str:
     """Write `IN` again, as the author did. PostgreSQL does not read its own spelling for VARCHAR in the same way."""
 
