@@ -42,7 +42,7 @@ def follow(command: tuple[str, ...]) -> None:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         # The terminal sends Ctrl-C to the command, too, which decides about its end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        follower = threading.Thread(target=_Follower(Deployment.of(command, time.time())).run, daemon=True)
+        follower = threading.Thread(target=_Follower(Deployment.from_command(command, time.time())).run, daemon=True)
         follower.start()
         code = process.wait()
     raise SystemExit(code if code >= 0 else 128 - code)
@@ -57,7 +57,7 @@ class Deployment:
     started_at: float
 
     @classmethod
-    def of(cls, command: Sequence[str], started_at: float) -> "Deployment":
+    def from_command(cls, command: Sequence[str], started_at: float) -> "Deployment":
         """Read the options of the CDK CLI. An assembly that was synthesized before has no time."""
         app = Path(_option(command, "--app", "-a") or "")
         profile = _option(command, "--profile")

@@ -118,7 +118,7 @@ def test_the_stacks_are_those_of_the_new_assembly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    deployment = Deployment.of(["cdk", "deploy", *options], time.time())
+    deployment = Deployment.from_command(["cdk", "deploy", *options], time.time())
     assert deployment.stacks() == []
     write_assembly(Path("out" if options else "cdk.out"))
     assert deployment.stacks() == STACKS
@@ -130,11 +130,11 @@ def test_an_assembly_of_an_earlier_synthesis_is_used_only_if_it_is_the_app(
     monkeypatch.chdir(tmp_path)
     write_assembly(Path("cdk.out"))
     later = time.time() + 60
-    assert Deployment.of(["cdk", "deploy"], later).stacks() == []
-    assert Deployment.of(["cdk", "deploy", "--app", "python app.py"], later).stacks() == []
-    assert Deployment.of(["cdk", "deploy", "--app=cdk.out"], later).stacks() == STACKS
+    assert Deployment.from_command(["cdk", "deploy"], later).stacks() == []
+    assert Deployment.from_command(["cdk", "deploy", "--app", "python app.py"], later).stacks() == []
+    assert Deployment.from_command(["cdk", "deploy", "--app=cdk.out"], later).stacks() == STACKS
 
 
 def test_the_profile_of_the_command_is_used() -> None:
-    assert Deployment.of(["cdk", "deploy", "--profile", "admin"], 0).profile == "admin"
-    assert Deployment.of(["cdk", "deploy"], 0).profile is None
+    assert Deployment.from_command(["cdk", "deploy", "--profile", "admin"], 0).profile == "admin"
+    assert Deployment.from_command(["cdk", "deploy"], 0).profile is None
