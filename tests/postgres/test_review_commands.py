@@ -1,7 +1,10 @@
 """The commands behind `make plan`, `make lint-sql`, `make freeze` and `make revision`: their output and exit codes."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -174,19 +177,18 @@ def test_invalid_sizes_of_tables_are_an_error(
     assert "TABLES must be a file that `rds-alembic tables --json` has written" in capsys.readouterr().err
 
 
-def test_a_new_revision_is_judged_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_new_revision_is_judged_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     project = AlembicProject.copy_example(tmp_path)
     project.add("two", "ALTER TABLE queries RENAME COLUMN query_date TO day")
     project.add("three", "ALTER TABLE queries RENAME COLUMN day TO query_date")
     tables = tmp_path / "migrations/tables.py"
     tables.write_text(tables.read_text() + "\n\nsa.Table('more', metadata, sa.Column('id', sa.BigInteger()))\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert main(["revision", "--message", "add a table"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "1 revision: no findings"
+    # A process of its own: this process has imported the `migrations` of the checkout.
+    command = [sys.executable, "-m", "review", "revision", "--message", "add a table"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    output = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
+    assert output.splitlines()[-1] == "1 revision: no findings"
 
 
 def test_the_database_before_the_start_is_kept_until_a_revision_changes(
