@@ -20,13 +20,14 @@ from rds_alembic import RdsAlembicError, parse_lock_timeout, root_certificates
 CONTEXT_KEYS = (
     *("stage", "architecture", "rds-ca", "querier-schedule", "alembic-project", "include", "requirements"),
     *("wheels", "querier", "lock-timeout", "baseline", "allow-ahead", "rerun", "protection", "alarm-subscribers"),
-    *("database", "vpc", "master-secret", "master-user", "database-name", "downgrade"),
+    *("database", "vpc", "master-secret", "master-user", "database-name", "downgrade", "snapshot"),
     *("hand-over-from", "hand-back-to", "accept-differences", "extensions"),
 )
 DEFAULT_REGION = "eu-central-1"
 MAX_NAME_BYTES = 63  # PostgreSQL truncates longer names
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 SUBSCRIBER = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+|https://\S+")
+SNAPSHOT = re.compile(r"arn:aws[a-z-]*:rds:\S+|(rds:)?[A-Za-z](-?[A-Za-z0-9])*")
 SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)|rate\(([2-9]|[1-9]\d+) (minutes|hours|days)\)|rate\(1 (minute|hour|day)\)")
 EXISTING_DATABASE = {
     "database": (re.compile(r"[A-Za-z](-?[A-Za-z0-9]){0,62}"), "a DB instance identifier"),
@@ -66,6 +67,7 @@ def parse(context: Mapping[str, str], *, region: str = DEFAULT_REGION) -> Settin
         database=DatabaseSettings(
             name=texts.name("database-name", default=DatabaseSettings.name),
             master=texts.name("master-user", default=DatabaseSettings.master),
+            snapshot=texts.snapshot(),
         ),
         existing_database=texts.existing_database(),
         roles=RoleSettings(
@@ -121,6 +123,15 @@ class _Texts:
         if not 1 <= len(name.encode()) <= MAX_NAME_BYTES:
             self.reject(key, f"a name of up to {MAX_NAME_BYTES} bytes")
         return name
+
+    def snapshot(self) -> str:
+        """Return the DB snapshot of the stack's own instance."""
+        snapshot = self["snapshot"]
+        if snapshot and not SNAPSHOT.fullmatch(snapshot):
+            self.reject("snapshot", "the identifier or the ARN of a DB snapshot")
+        if snapshot and self["database"]:
+            self.reject("snapshot", "omitted with an existing database")
+        return snapshot
 
     def schedule(self) -> str:
         expression = self._context.get("querier-schedule", Settings.querier_schedule)

@@ -55,6 +55,8 @@ class Database(Construct):
             cloudwatch_logs_exports=list(LOG_EXPORTS),
             monitoring_interval=Duration.seconds(settings.monitoring_seconds),
         )
+        if settings.snapshot:
+            _restore(self.instance, settings.snapshot)
         self._acknowledge(settings)
 
     def _security_group(self, vpc: ec2.IVpc) -> ec2.SecurityGroup:
@@ -86,3 +88,16 @@ class Database(Construct):
             "RDS10",
             reason="The stage dev may be lost. Custom::DeletionProtection protects prod after the migration.",
         )
+
+
+def _restore(instance: rds.DatabaseInstance, snapshot: str) -> None:
+    """Create the instance from a snapshot, which decides about these properties instead of the template.
+
+    CloudFormation replaces the instance when the snapshot changes, and an empty database follows when the setting is
+    removed: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
+    """
+    resource = instance.node.default_child
+    if not isinstance(resource, rds.CfnDBInstance):
+        raise TypeError(f"{instance.node.path} must be an AWS::RDS::DBInstance")
+    resource.db_snapshot_identifier = snapshot
+    resource.db_name = resource.master_username = resource.master_user_password = None

@@ -34,6 +34,7 @@ class DatabaseSettings:
     - `monitoring_seconds`: the interval of enhanced monitoring; 0 is off
     - `deletion_protection`: set by Custom::DeletionProtection after the migration
     - `keep_backups`: keep the automated backups after the deletion of the instance
+    - `snapshot`: the DB snapshot that the instance is restored from; empty for a new database
     """
 
     name: str = "app"
@@ -44,6 +45,7 @@ class DatabaseSettings:
     monitoring_seconds: int = 0
     deletion_protection: bool = False
     keep_backups: bool = False
+    snapshot: str = ""
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
     secret_removal_policy: RemovalPolicy = RemovalPolicy.DESTROY
 

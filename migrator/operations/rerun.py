@@ -15,7 +15,6 @@ def roles(changing: Changing) -> Answer:
     """Set up the roles of the deployment. Raises MigratorError with the message of the role setup."""
     import boto3  # noqa: PLC0415 - no other command needs it
 
-    changing.record("roles", {})
     # A Create never is a rollback, whatever the status of the stack is.
     event = {
         "RequestType": "Create",
@@ -29,4 +28,6 @@ def roles(changing: Changing) -> Answer:
     body = json.loads(response["Payload"].read() or b"null")
     if "FunctionError" in response:
         raise MigratorError(str(body.get("errorMessage", body)))
+    # Afterwards: the role setup restores the login of the migrator, which writes the log.
+    changing.record("roles", {})
     return {"roles": event["ResourceProperties"]}

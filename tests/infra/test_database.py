@@ -1,7 +1,14 @@
 import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk.assertions import Template
 
+from infra.database import Database
+from infra.settings import DatabaseSettings
 from rds_alembic import root_certificates
 from tests.infra.template import Synthesized, attribute
+
+ISOLATED = ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +89,13 @@ def test_every_exported_log_of_the_database_has_a_retention(dev: Synthesized) ->
     ]
     logs = dev.properties("Custom::DatabaseLogs")
     assert (logs["LogGroupNames"], logs["RetentionInDays"]) == (names, "30")
+
+
+def test_an_instance_from_a_snapshot_has_no_property_that_the_snapshot_decides() -> None:
+    stack = Stack(App(), "Restored")
+    vpc = ec2.Vpc(stack, "Vpc", subnet_configuration=[ISOLATED])
+    Database(stack, "Database", vpc=vpc, settings=DatabaseSettings(snapshot="rds:shop-2026-11-25"))
+    [instance] = Template.from_stack(stack).find_resources("AWS::RDS::DBInstance").values()
+    assert instance["Properties"]["DBSnapshotIdentifier"] == "rds:shop-2026-11-25"
+    assert not instance["Properties"].keys() & {"DBName", "MasterUsername", "MasterUserPassword"}
+    assert instance["Properties"]["StorageEncrypted"] is True

@@ -48,6 +48,8 @@ def test_the_defaults_are_those_of_the_stage_dev() -> None:
         ("alarm-subscribers", "a@example.com, http://example.com", "alarm-subscribers must be email addresses or"),
         ("alarm-subscribers", "a@example.com;b@example.com", "alarm-subscribers must be email addresses or"),
         ("alembic-project", "nowhere", "alembic-project must be a folder with an alembic.ini or"),
+        ("snapshot", "before deploy", "snapshot must be the identifier or the ARN of a DB snapshot (got"),
+        ("snapshot", "x;y", "snapshot must be the identifier or the ARN of a DB snapshot (got"),
         ("rds-ca", "no.pem", "rds-ca must be the path of a file with PEM certificates (got 'no.pem')"),
         ("rds-ca", "cdk.json", "rds-ca must be the path of a file with PEM certificates (got 'cdk.json')"),
     ],
@@ -82,6 +84,19 @@ def test_the_querier_is_by_default_in_the_stack_of_the_example_project_only(
 @pytest.mark.parametrize("expression", ["rate(1 minute)", "rate(5 minutes)", "rate(12 hours)", "cron(0 4 ? * MON *)"])
 def test_schedule_expressions_of_eventbridge_are_accepted(expression: str) -> None:
     assert parse({"querier-schedule": expression}).querier_schedule == expression
+
+
+@pytest.mark.parametrize(
+    "snapshot", ["before", "rds:shop-2026-11-25-04-05", "arn:aws:rds:eu-central-1:111122223333:snapshot:before"]
+)
+def test_a_snapshot_has_a_name_or_an_arn(snapshot: str) -> None:
+    assert parse({"snapshot": snapshot}).database.snapshot == snapshot
+
+
+def test_an_existing_database_is_not_restored() -> None:
+    existing = {"database": "shop", "vpc": "vpc-0a1b2c3d", "master-secret": "shop"}
+    with pytest.raises(RdsAlembicError, match="snapshot must be omitted with an existing database"):
+        parse({**existing, "snapshot": "before"})
 
 
 def test_one_error_lists_all_problems() -> None:
