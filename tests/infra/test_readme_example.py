@@ -18,7 +18,7 @@ def test_the_example_of_the_readme_sets_up_roles_then_upgrades_then_creates_the_
     engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
     database = rds.DatabaseInstance(stack, "Database", engine=engine, vpc=vpc, iam_authentication=True)
     blocks = re.findall(r"^```python\n(.+?)^```$", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    (example,) = [block for block in blocks if "Migrations(" in block]
+    (example,) = [block for block in blocks if "import Migrations" in block]
     names = {
         "self": stack,
         "vpc": vpc,
