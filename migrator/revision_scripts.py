@@ -67,7 +67,9 @@ class RevisionScripts:
         """
         if not revision:
             return StampStep(tuple(heads), None, False, True, self.directory.revision_map)
-        return StampStep(tuple(heads), revision, True, not heads, self.directory.revision_map)
+        # Alembic deletes the other heads and changes the last one, which must not be the revision already.
+        in_order = tuple(sorted(heads, key=lambda head: head != revision))
+        return StampStep(in_order, revision, True, not heads, self.directory.revision_map)
 
     def location(self, exc: BaseException) -> str:
         """Return the revision file and line that raised an exception, or an empty text if env.py raised it."""

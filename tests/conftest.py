@@ -24,8 +24,8 @@ if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
 
 # The modules that continue with the stacks of one another, in this order.
 DEPLOYMENTS = (
-    *("test_deployments.py", "test_deployments_commands.py", "test_deployments_that_fail.py", "test_destroying.py"),
-    "test_production.py",
+    *("test_deployments.py", "test_deployments_commands.py", "test_deployments_runbook.py"),
+    *("test_deployments_that_fail.py", "test_destroying.py", "test_production.py"),
 )
 
 

@@ -96,7 +96,7 @@ class _LockedChange:
         if heads != expected:
             raise _has_moved(heads, f"{_listed(expected)} as shown")
         self._prepare_log()
-        if target or heads:
+        if heads != frozenset([target] if target else []):
             self.runner.stamp(f"stamp {target or 'base'} failed", self.scripts.stamp_step(target, heads))
         before = divergence.applied(heads, read_log(self.session, self.log.version_table)) | self.manifest.ancestors(
             heads

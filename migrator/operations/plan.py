@@ -112,7 +112,8 @@ class _Planner:
         if len(targets) > 1:
             raise EventError(f"revision must be one revision (got {revision!r}, which is {len(targets)})")
         target = "".join(script.revision for script in targets)
-        sql, problem = self._render([self._scripts.stamp_step(target, self._heads)] if target or self._heads else [])
+        is_done = set(self._heads) == ({target} if target else set())
+        sql, problem = self._render([] if is_done else [self._scripts.stamp_step(target, self._heads)])
         return Steps((), (), target, sql, problem)
 
     def _render(self, steps: Sequence[MigrationStep]) -> tuple[str, str]:

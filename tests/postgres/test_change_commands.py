@@ -245,6 +245,23 @@ def test_a_stamp_records_a_revision_without_running_it(
     assert version(bootstrapped) == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "target"),
+    [(["r1"], "r1"), (["r1", "r2"], "r1"), (["r1", "r2"], "r2"), (["unknown"], "r1"), (["unknown", "r2"], "r2")],
+)
+def test_a_version_table_that_was_edited_by_hand_is_corrected_by_a_stamp(
+    changing: Change, run: Upgrade, project: Project, bootstrapped: Cluster, rows: list[str], target: str
+) -> None:
+    add_reversible(project, "r2")
+    run(project)
+    values = ", ".join(f"('{row}')" for row in rows)
+    bootstrapped.admin(f"DELETE FROM alembic_version; INSERT INTO alembic_version VALUES {values}")
+    plan = changing("plan", action="stamp", revision=target)
+    assert (plan["revision"], plan["target"]) == (sorted(rows), target)
+    answer = changing("stamp", target=target, expected=plan["revision"], **operation())
+    assert (answer["revision"], version(bootstrapped)) == ([target], [(target,)])
+
+
 def test_a_stamp_from_another_revision_than_the_one_shown_is_refused(
     changing: Change, run: Upgrade, project: Project, bootstrapped: Cluster
 ) -> None:
