@@ -15,6 +15,7 @@ from rds_alembic.cli.stack import Answer
 
 _BAR_WIDTH = 24
 _MAX_SQL = 200
+_MIN_TEXT = 12
 # Off a terminal, and between the lines of another command, unchanged lines are printed again after so long.
 _REPEAT_SECONDS = 10.0
 
@@ -83,28 +84,27 @@ class LinePrinter:
         self._printed, self._printed_at = lines, now
         for line in changed:
             if self._console.is_terminal:
-                self._console.print(render([line], prefix=self._prefix))
+                self._console.print(render([line], self._console.width, prefix=self._prefix))
             else:
                 text = " ".join(f"{self._prefix}{line.label:<10} {line.text}  {line.detail}".splitlines())
                 self._console.print(Text(text.rstrip()), soft_wrap=True)
 
 
-def render(lines: Sequence[Line], *, prefix: str = "") -> Group:
-    """Return the lines for a terminal, with a bar for each known percentage."""
-    return Group(*(_render(line, prefix) for line in lines))
+def render(lines: Sequence[Line], width: int, *, prefix: str = "") -> Group:
+    """Return the lines for a terminal of `width` columns, with a bar for each known percentage."""
+    return Group(*(_render(line, width, prefix) for line in lines))
 
 
-def _render(line: Line, prefix: str) -> Table:
-    cells: list[Text | ProgressBar] = [Text(f"{prefix}{line.label:<10}", style="bold"), Text(line.text)]
-    if line.percent is not None:
-        cells.append(ProgressBar(total=100, completed=line.percent, width=_BAR_WIDTH))
-    cells.append(Text(line.detail, style="cyan"))
+def _render(line: Line, width: int, prefix: str) -> Table:
+    """Return one row. Only the text is cut if the terminal is narrow."""
+    label, text = f"{prefix}{line.label:<10}", Text(" ".join(line.text.split()))
+    bar = [] if line.percent is None else [ProgressBar(total=100, completed=line.percent, width=_BAR_WIDTH)]
+    columns_left = width - len(label) - len(line.detail) - 2 - (_BAR_WIDTH + 1) * len(bar)
+    text.truncate(max(columns_left, _MIN_TEXT), overflow="ellipsis")
     table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
-    for _ in cells[2:]:
+    for _ in range(3 + len(bar)):
         table.add_column(no_wrap=True)
-    table.add_row(*cells)
+    table.add_row(Text(label, style="bold"), text, *bar, Text(line.detail, style="cyan"))
     return table
 
 

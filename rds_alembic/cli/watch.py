@@ -80,7 +80,7 @@ def _output(*, as_json: bool, once: bool) -> Iterator[Callable[[Answer], None]]:
         yield lambda answer: printer.print(view.lines(answer, time.monotonic()), time.monotonic())
         return
     with Live(console=output, auto_refresh=False) as live:
-        yield lambda answer: live.update(render(view.lines(answer, time.monotonic())), refresh=True)
+        yield lambda answer: live.update(render(view.lines(answer, time.monotonic()), output.width), refresh=True)
 
 
 def _print_json(*, once: bool) -> Callable[[Answer], None]:

@@ -99,6 +99,21 @@ def test_a_terminal_gets_a_bar_and_no_markup_of_the_statement() -> None:
     output = io.StringIO()
     console = Console(file=output, width=120, force_terminal=True, color_system="standard")
     session = {**STATEMENT, "query": "SELECT '[red]x[/red]'"}
-    console.print(render(UpgradeView().lines(answer(upgrade_sessions=[session], commands=[REPORT]), 0.0)))
+    lines = UpgradeView().lines(answer(upgrade_sessions=[session], commands=[REPORT]), 0.0)
+    console.print(render(lines, 120))
     assert "━" in output.getvalue()
     assert "[red]x[/red]" in output.getvalue()
+
+
+def test_a_narrow_terminal_cuts_the_statement_only() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=100, force_terminal=True, color_system=None)
+    session = {**STATEMENT, "query": "ALTER TABLE t\n  ADD COLUMN " + "x" * 200, "waiting_seconds": 2.0}
+    lines = UpgradeView().lines(answer(upgrade_sessions=[session], commands=[REPORT], blockers=[BLOCKER]), 0.0)
+    console.print(render(lines, 100, prefix="PrivateDatabase | "))
+    shown = output.getvalue().splitlines()
+    assert len(shown) == len(lines)
+    assert shown[1].startswith("PrivateDatabase | statement  ALTER TABLE t")
+    assert "… 12 s, of which 2 s waiting for a lock" in shown[1]
+    assert shown[3].startswith("PrivateDatabase | blocked by")
+    assert "in a transaction for 300 s" in shown[3]
