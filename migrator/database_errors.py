@@ -27,7 +27,7 @@ def wrap_database_errors(title: str) -> Iterator[None]:
         raise
     except BaseException as exc:  # SystemExit, too: the user's code must not end the function
         if lost := next(filter(_is_lost, _driver_errors(exc)), None):
-            raise ConnectionLostError(f"{title}: {_message(lost)}") from exc
+            raise ConnectionLostError(f"{title}: {server_message(lost)}") from exc
         raise _upgrade_error(title, exc) from exc
 
 
@@ -39,7 +39,7 @@ def format_error(exc: BaseException) -> str:
     error = _driver_error(exc)
     if error is None:
         return f"{type(exc).__name__}: {exc}"
-    message = _message(error)
+    message = server_message(error)
     advice = dump_advice(message, str(getattr(exc, "statement", None) or "")) or _ownership_advice(message)
     return f"{message}; {advice}" if advice else message
 
@@ -90,6 +90,7 @@ def _is_lost(exc: psycopg2.Error) -> bool:
     return exc.pgcode in _SHUTDOWNS or exc.pgcode.startswith(_CONNECTION_EXCEPTIONS)
 
 
-def _message(exc: psycopg2.Error) -> str:
+def server_message(exc: psycopg2.Error) -> str:
+    """Return the SQLSTATE and the server's message, without advice."""
     message = exc.diag.message_primary or " ".join(str(exc).split())
     return f"{exc.pgcode or 'no SQLSTATE'}: {message}"

@@ -17,7 +17,7 @@ import psycopg2
 from psycopg2.extensions import QuotedString, new_type, register_type, string_types
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class in lower case
 
-from migrator.database_errors import format_error
+from migrator.database_errors import server_message
 from migrator.errors import EventError, MigratorError
 from migrator.operations.arguments import Answer
 from migrator.operations.reading import Reading
@@ -51,9 +51,9 @@ def query(reading: Reading, *, sql: str, max_rows: int, seconds: int) -> Answer:
                 f"the query took longer than {seconds} s: raise --seconds, up to {MAX_SECONDS}"
             ) from exc
         except psycopg2.errors.InvalidCursorDefinition as exc:
-            raise EventError(f"query must be one statement that returns rows ({format_error(exc)})") from exc
+            raise EventError(f"query must be one statement that returns rows ({server_message(exc)})") from exc
         except psycopg2.Error as exc:
-            raise MigratorError(f"{format_error(exc)}{_advice(exc, reading.settings.user)}") from exc
+            raise MigratorError(f"{server_message(exc)}{_advice(exc, reading.settings.user)}") from exc
 
 
 def _answer(cursor: "_LimitedCursor", max_rows: int) -> Answer:

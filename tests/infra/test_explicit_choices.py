@@ -51,7 +51,7 @@ def test_the_upgrade_takes_the_revisions_of_the_chosen_project(template: Synthes
     assert template.properties("Custom::AlembicUpgrade")["Revisions"] == ["first"]
 
 
-def test_the_migrator_gets_the_chosen_lock_timeout(template: Synthesized) -> None:
+def test_the_migrator_and_the_changing_function_get_the_chosen_lock_timeout(template: Synthesized) -> None:
     functions = template.of_type("AWS::Lambda::Function").values()
     variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
-    assert [each["LOCK_TIMEOUT_SECONDS"] for each in variables if "LOCK_TIMEOUT_SECONDS" in each] == ["0.5"]
+    assert [each["LOCK_TIMEOUT_SECONDS"] for each in variables if "LOCK_TIMEOUT_SECONDS" in each] == ["0.5"] * 2

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from localaws.postgres import RestartMode
-from migrator import locked_upgrade
+from migrator import revision_retry
 from migrator.errors import UpgradeError
 from migrator.settings import UpgradeSettings
 from migrator.upgrade_context import Outcome
@@ -31,7 +31,7 @@ SLEEP = "SELECT pg_sleep(60)"
 @pytest.fixture
 def run(bootstrapped: Cluster, monkeypatch: pytest.MonkeyPatch) -> Upgrade:
     """Return a function that upgrades on connections of the Lambda function's own kind, and soon tries again."""
-    monkeypatch.setattr(locked_upgrade, "Backoff", lambda **_seconds: Backoff(first=0.2, longest=1.0))
+    monkeypatch.setattr(revision_retry, "Backoff", lambda **_seconds: Backoff(first=0.2, longest=1.0))
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     settings = bootstrapped.settings("migrator")

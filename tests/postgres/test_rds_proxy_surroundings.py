@@ -107,10 +107,10 @@ def test_localaws_postgres_image_names_the_image_of_a_version(monkeypatch: pytes
     assert container.image_for(16) == "example.invalid/postgres:16-alpine"
 
 
-def test_a_version_that_is_not_on_this_machine_is_rejected(
+def test_a_version_without_locked_programs_is_rejected(
     token_verifier: StaticTokenVerifier, certificates: CertificateAuthority
 ) -> None:
-    with pytest.raises(LocalAwsError, match=r"PostgreSQL 12 is not on this machine .*; run make setup"):
+    with pytest.raises(LocalAwsError, match=r"PostgreSQL must be version 15, 16, 17 or 18 \(got 12\)"):
         start(SETTINGS, token_verifier=token_verifier, certificates=certificates, kind="embedded", version=12)
 
 

@@ -129,8 +129,8 @@ with connection.begin():
 def test_a_revision_that_continues_after_an_error_fails_with_that_error(run: Upgrade, project: Project) -> None:
     project.add("r2", body=ADD + CAUGHT + "pass")
     assert refusal(run, project) == (
-        "revision r2 failed: it continued after a statement had failed: 22012: division by zero; run statements that"
-        " may fail in a savepoint, with op.get_bind().begin_nested()"
+        "revision r2 failed: it continued after a statement had failed: 22012: division by zero; use a savepoint for a"
+        " statement that may fail, with op.get_bind().begin_nested()"
     )
 
 
