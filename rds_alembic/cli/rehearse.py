@@ -65,11 +65,13 @@ def rehearse(**options: Any) -> None:
 
     Settings that are not options are read from the context of the CDK app in this folder: -c, then cdk.json.
     """
-    signal.signal(signal.SIGTERM, _end)
+    previous = signal.signal(signal.SIGTERM, _end)
     try:
         _rehearse(Options(**options))
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _end(*_: object) -> NoReturn:

@@ -187,6 +187,7 @@ def test_a_new_revision_is_judged_alone(tmp_path: Path) -> None:
 def test_the_database_before_the_start_is_kept_until_a_revision_changes(
     project: AlembicProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LOCALAWS_POSTGRES", "embedded")  # a container has no cache
     monkeypatch.setattr("review.record.CACHED_SECONDS", 0.0)
     cache = DataCache(tmp_path / "cache", entries=2)
     monkeypatch.setattr("review.database.CACHE", cache)
