@@ -31,7 +31,7 @@ pr: FROZEN = 1
 pr: lint test  ## check everything that CI checks: run it before a pull request
 
 test: setup $(POSTGRES_VERSIONS:%=.build/postgres-%/.complete)  ## run the whole suite; ARGS="tests/unit -k lock" narrows it
-	@$(PYTHON) -m pytest $(or $(ARGS),-n 3 --no-loadscope-reorder)
+	@$(PYTHON) -m pytest $(or $(ARGS),-n 4 --no-loadscope-reorder)
 
 lint: setup  ## check format, ruff, mypy --strict, import rules, lint-sql
 	@.venv/bin/ruff format --check .
