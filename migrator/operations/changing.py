@@ -48,7 +48,7 @@ class Changing:
 
     @property
     def may_downgrade(self) -> bool:
-        """Whether the stack allows downgrades."""
+        """The permission of the stack for downgrades."""
         return self.deployment.get("ALLOW_DOWNGRADE") == "true"
 
     def request(self, operation: str, started_at: float) -> UpgradeRequest:

@@ -15,7 +15,7 @@ def roles(changing: Changing) -> Answer:
     """Set up the roles of the deployment. Raises MigratorError with the message of the role setup."""
     import boto3  # noqa: PLC0415 - no other command needs it
 
-    # A Create never is a rollback, whatever the status of the stack is.
+    # A Create is never a rollback. The status of the stack does not matter.
     event = {
         "RequestType": "Create",
         "StackId": changing.deployment["STACK_ID"],

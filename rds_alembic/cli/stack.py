@@ -64,7 +64,7 @@ class Stack:
 
     @property
     def has_operations(self) -> bool:
-        """Whether the stack has the outputs of `DatabaseOperations`, which its first deployment adds at its end."""
+        """The presence of the outputs of `DatabaseOperations`, which the first deployment adds at its end."""
         return any(entry.get("Description") == outputs.READ_FUNCTION for entry in self.outputs)
 
     def output(self, description: str) -> str:
