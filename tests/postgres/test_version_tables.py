@@ -70,14 +70,16 @@ def test_an_unknown_revision_in_a_version_table_of_another_name_or_schema_is_rej
         run(project)
 
 
-THEIRS = "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('theirs')"
+FOREIGN_VERSION_TABLE = (
+    "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('foreign')"
+)
 
 
 @pytest.mark.parametrize(
     "foreign",
     [
-        f"{THEIRS}; GRANT SELECT ON alembic_version TO app_owner",
-        THEIRS,
+        f"{FOREIGN_VERSION_TABLE}; GRANT SELECT ON alembic_version TO app_owner",
+        FOREIGN_VERSION_TABLE,
         "CREATE TABLE alembic_version (something int); GRANT SELECT ON alembic_version TO app_owner",
     ],
     ids=["of another application", "that may not be read", "of another form"],
